@@ -1,0 +1,2 @@
+// Entry point of `lorabuild`.
+return 2;
