@@ -17,6 +17,21 @@ public sealed record Recipe
     public EvaluateSection Evaluate { get; init; } = new();
     public MergeSection Merge { get; init; } = new();
     public ExportSection Export { get; init; } = new();
+
+    /// <summary>Where each key that a file or an override gives has its value, by dotted key; <c>""</c> is the recipe itself.</summary>
+    public IReadOnlyDictionary<string, RecipePlace> Places { get; init; } = new Dictionary<string, RecipePlace>();
+
+    /// <summary>Where <paramref name="key"/> is given, else its section, else the recipe: the place of a diagnostic about it.</summary>
+    public RecipePlace PlaceOf(string key)
+    {
+        for (; key.Length > 0; key = key[..Math.Max(key.LastIndexOf('.'), 0)])
+        {
+            if (Places.TryGetValue(key, out RecipePlace? place))
+                return place;
+        }
+
+        return Places.TryGetValue("", out RecipePlace? whole) ? whole : new RecipePlace(FilePath, 1, 1);
+    }
 }
 
 public sealed record BaseSection
@@ -102,7 +117,7 @@ public sealed record AdapterSection
     public double LoraAlpha { get; init; } = 32;
     public double LoraDropout { get; init; } = 0.05;
 
-    /// <summary>Module names or suffixes, or null when <see cref="TargetModulesPattern"/> is set.</summary>
+    /// <summary>Module names or suffixes; empty when <see cref="TargetModulesPattern"/> is set.</summary>
     public IReadOnlyList<string> TargetModules { get; init; } = ["q_proj", "k_proj", "v_proj"];
 
     /// <summary>A regular expression over whole module paths, or <c>all-linear</c>; null when a list is given.</summary>

@@ -1,0 +1,40 @@
+// Values that a recipe may name and that are not built yet: one line each, removed when the value is built.
+using LoraBuild.Core.Diagnostics;
+
+namespace LoraBuild.Core.Recipes;
+
+internal static class RecipeSupport
+{
+    private static readonly IReadOnlyList<(string Key, Func<Recipe, string?> Unsupported, string Instead)> NotYet =
+    [
+        ("base.quantization", r => Unless(r.Base.Quantization, "none"), "none"),
+        ("adapter.type", r => Unless(r.Adapter.Type, "lora", "none"), "lora or none"),
+        ("adapter.init_lora_weights", r => Unless(r.Adapter.InitLoraWeights, "default", "gaussian"), "default or gaussian"),
+        ("adapter.bias", r => Unless(r.Adapter.Bias, "none"), "none"),
+        ("train.optim", r => Unless(r.Train.Optim, "adamw"), "adamw"),
+        ("train.gradient_checkpointing", r => r.Train.GradientCheckpointing ? "true" : null, "false"),
+        ("export.gguf", r => Unless(r.Export.Gguf, "f32", "f16", "bf16", "q8_0"), "f32, f16, bf16 or q8_0"),
+    ];
+
+    public static void Check(Recipe recipe, IDiagnosticSink sink)
+    {
+        foreach ((string key, Func<Recipe, string?> unsupported, string instead) in NotYet)
+        {
+            if (unsupported(recipe) is { } value)
+                Report(recipe.PlaceOf(key), key, value, instead, sink);
+        }
+
+        foreach (DatasetSource source in recipe.Dataset.Sources.Concat(recipe.Dataset.Split.EvalSources))
+        {
+            if (source.Format == "preference")
+                Report(source.Place, "dataset.sources[].format", source.Format, "messages, sharegpt, alpaca, completion, text or tokens", sink);
+        }
+    }
+
+    private static void Report(RecipePlace place, string key, string value, string instead, IDiagnosticSink sink) =>
+        sink.Report(Diagnostic.Error("LB0015", $"{key}: {value} is not supported yet. Use {instead}.", place.File, place.Line, place.Column));
+
+    private static string? Unless(string value, params string[] built) => built.Contains(value) ? null : value;
+
+    private static string? Unless(IReadOnlyList<string> values, params string[] built) => values.FirstOrDefault(v => !built.Contains(v));
+}
