@@ -1,0 +1,98 @@
+// checkpoints/step-N/: a directory has its final name only when everything in it is on the disk.
+using System.Globalization;
+using System.Text.Json;
+using LoraBuild.Core.IO;
+
+namespace LoraBuild.Engine.Training;
+
+/// <summary>What a run knows between two steps, beside weights and optimizer.</summary>
+/// <param name="Identity">See <see cref="RunIdentity"/>.</param>
+/// <param name="Step">Optimizer steps done.</param>
+/// <param name="Position">Where the data stands; follows from the step, and is checked against it.</param>
+/// <param name="EvaluatedStep">Last step after which was evaluated; 0: none.</param>
+/// <param name="EvaluationsWithoutImprovement">In a row, up to now.</param>
+public sealed record TrainingState(
+    string Identity,
+    int Step,
+    DataPosition Position,
+    int EvaluatedStep,
+    int? BestStep,
+    double? BestEvalLoss,
+    int EvaluationsWithoutImprovement);
+
+public sealed class CheckpointStore(string directory)
+{
+    private const string StateFile = "state.json";
+    private const string Prefix = "step-";
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, NewLine = "\n" };
+
+    public string PathOf(int step) => Path.Combine(directory, Prefix + step.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Complete checkpoints, oldest step first.</summary>
+    public IReadOnlyList<TrainingState> All()
+    {
+        if (!Directory.Exists(directory))
+            return [];
+        List<TrainingState> states = [];
+        foreach (string path in Directory.EnumerateDirectories(directory, Prefix + "*"))
+        {
+            if (ReadState(path) is { } state && Path.GetFullPath(PathOf(state.Step)) == Path.GetFullPath(path))
+                states.Add(state);
+        }
+
+        return [.. states.OrderBy(s => s.Step)];
+    }
+
+    /// <summary>Writes the files into a directory beside, the state last, then gives it its name.</summary>
+    /// <param name="state">Of this moment.</param>
+    /// <param name="writeFiles">Writes weights and optimizer state into the directory that it is given.</param>
+    public string Save(TrainingState state, Action<string> writeFiles)
+    {
+        string final = PathOf(state.Step);
+        ReplaceDirectory.Write(final, temporary =>
+        {
+            writeFiles(temporary);
+            AtomicFile.WriteAllText(Path.Combine(temporary, StateFile), JsonSerializer.Serialize(state, Json) + "\n");
+        });
+        return final;
+    }
+
+    /// <summary>Removes checkpoints of other runs, then the oldest ones beyond <paramref name="limit"/> (0: none); the best one stays.</summary>
+    public void Prune(string identity, int limit, int? bestStep)
+    {
+        List<TrainingState> own = [];
+        foreach (TrainingState state in All())
+        {
+            if (state.Identity == identity)
+                own.Add(state);
+            else
+                Directory.Delete(PathOf(state.Step), recursive: true);
+        }
+
+        if (limit <= 0)
+            return;
+        foreach (TrainingState state in own.SkipLast(limit).Where(s => s.Step != bestStep))
+            Directory.Delete(PathOf(state.Step), recursive: true);
+    }
+
+    public void Clear()
+    {
+        if (Directory.Exists(directory))
+            Directory.Delete(directory, recursive: true);
+    }
+
+    private static TrainingState? ReadState(string path)
+    {
+        string file = Path.Combine(path, StateFile);
+        if (!File.Exists(file))
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize<TrainingState>(File.ReadAllText(file), Json);
+        }
+        catch (JsonException)
+        {
+            return null; // not one of ours, or damaged: a run that cannot use it starts from an older one
+        }
+    }
+}

@@ -1,0 +1,42 @@
+// What makes two runs the same run: everything that decides the resulting weights, hashed.
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+using LoraBuild.Core.Formats;
+using TorchSharp;
+
+namespace LoraBuild.Engine.Training;
+
+public static class RunIdentity
+{
+    /// <summary>SHA-256 in hex over the options (not logging, saving or resuming), the documents, and the names and shapes of what is trained.</summary>
+    public static string Compute(TrainOptions options, TokenDocuments train, TokenDocuments? evaluation, IReadOnlyList<(string Name, torch.Tensor Value)> parameters)
+    {
+        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        AppendText(hash, OptionsText(options));
+        AppendDocuments(hash, train);
+        if (evaluation is not null)
+            AppendDocuments(hash, evaluation);
+        foreach ((string name, torch.Tensor value) in parameters)
+            AppendText(hash, $"{name} {value.dtype} {TensorShapes.Text(value.shape)}");
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static string OptionsText(TrainOptions o) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {o.WarmupRatio:R} {o.WarmupSteps} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
+
+    private static void AppendText(IncrementalHash hash, string text)
+    {
+        hash.AppendData(Encoding.UTF8.GetBytes(text));
+        hash.AppendData([0]);
+    }
+
+    private static void AppendDocuments(IncrementalHash hash, TokenDocuments documents)
+    {
+        hash.AppendData(MemoryMarshal.AsBytes(documents.InputIds.AsSpan()));
+        hash.AppendData(MemoryMarshal.AsBytes(documents.Labels.AsSpan()));
+        hash.AppendData(MemoryMarshal.AsBytes(documents.Offsets.AsSpan()));
+    }
+}

@@ -1,0 +1,73 @@
+// What the trainer needs to know, flat: recipe records stop at TrainOptionsBuilder.
+namespace LoraBuild.Engine.Training;
+
+/// <summary>Hyper-parameters of one run. Names and meaning are those of transformers' TrainingArguments.</summary>
+public sealed record TrainOptions
+{
+    /// <summary>Seeds shuffling and dropout.</summary>
+    public long Seed { get; init; } = 42;
+
+    /// <summary>Passes over the data; a fraction ends inside a pass. Not used when <see cref="MaxSteps"/> is set.</summary>
+    public double NumTrainEpochs { get; init; } = 3;
+
+    /// <summary>Optimizer steps, or null.</summary>
+    public int? MaxSteps { get; init; }
+
+    /// <summary>Documents a micro-batch, or rows when <see cref="Packing"/>.</summary>
+    public int BatchSize { get; init; } = 2;
+
+    /// <summary>Micro-batches an optimizer step.</summary>
+    public int AccumulationSteps { get; init; } = 1;
+
+    /// <summary>Several documents fill a row of <see cref="MaxLength"/> tokens; each still sees only itself.</summary>
+    public bool Packing { get; init; }
+
+    /// <summary>Tokens of a packed row.</summary>
+    public int MaxLength { get; init; } = 512;
+
+    public bool Shuffle { get; init; } = true;
+
+    /// <summary>Peak rate.</summary>
+    public double LearningRate { get; init; } = 1e-4;
+
+    public LearningRateScheduleKind Schedule { get; init; } = LearningRateScheduleKind.Cosine;
+
+    /// <summary>Warmup as a fraction of all steps, rounded up. Not used when <see cref="WarmupSteps"/> is set.</summary>
+    public double WarmupRatio { get; init; }
+
+    public int? WarmupSteps { get; init; }
+    public double WeightDecay { get; init; }
+    public double AdamBeta1 { get; init; } = 0.9;
+    public double AdamBeta2 { get; init; } = 0.999;
+    public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Largest allowed norm of the whole gradient; 0 switches clipping off.</summary>
+    public double MaxGradNorm { get; init; } = 1;
+
+    /// <summary>Optimizer steps between progress lines.</summary>
+    public int LoggingSteps { get; init; } = 1;
+
+    /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1) between evaluations; 0: only after the last step.</summary>
+    public double EvalSteps { get; init; }
+
+    /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1) between checkpoints; 0: only after the last step.</summary>
+    public double SaveSteps { get; init; }
+
+    /// <summary>Checkpoints kept, the best one beside them; 0 keeps all.</summary>
+    public int SaveTotalLimit { get; init; }
+
+    /// <summary>The result is the state with the lowest evaluation loss instead of the last one. Without evaluation data it is the last one.</summary>
+    public bool LoadBestModelAtEnd { get; init; }
+
+    /// <summary>Evaluations in a row without a lower loss after which the run ends; null: never.</summary>
+    public int? EarlyStoppingPatience { get; init; }
+
+    /// <summary>Largest number of tokens in an evaluation batch.</summary>
+    public int EvaluationBatchTokens { get; init; } = 4096;
+
+    /// <summary>False starts over although there are checkpoints.</summary>
+    public bool Resume { get; init; } = true;
+
+    /// <summary>What else decides the result, in any stable form (the base weights' hash, the adapter's settings): part of the run's identity.</summary>
+    public string ExternalIdentity { get; init; } = "";
+}
