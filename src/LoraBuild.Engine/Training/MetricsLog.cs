@@ -13,10 +13,12 @@ public sealed class MetricsLog : IDisposable
 
     private MetricsLog(FileStream stream) => this.stream = stream;
 
-    /// <summary>Opens the log of a run that goes on after <paramref name="stepsDone"/> steps: later lines, and a line that was cut off, are dropped.</summary>
-    public static MetricsLog Open(string path, int stepsDone)
+    /// <summary>Opens the log of a run that goes on where a checkpoint stands: later lines, and a line that was cut off, are dropped.</summary>
+    /// <param name="stepsDone">Last step whose line stays.</param>
+    /// <param name="evaluatedStep">Last step whose evaluation stays.</param>
+    public static MetricsLog Open(string path, int stepsDone, int evaluatedStep)
     {
-        string[] kept = File.Exists(path) ? [.. File.ReadLines(path).Where(line => StepOf(line) is { } step && step <= stepsDone)] : [];
+        string[] kept = File.Exists(path) ? [.. File.ReadLines(path).Where(line => IsBefore(line, stepsDone, evaluatedStep))] : [];
         AtomicFile.WriteLines(path, writer =>
         {
             foreach (string line in kept)
@@ -55,15 +57,15 @@ public sealed class MetricsLog : IDisposable
         stream.Flush();
     }
 
-    private static int? StepOf(string line)
+    private static bool IsBefore(string line, int stepsDone, int evaluatedStep)
     {
         try
         {
-            return (int?)JsonNode.Parse(line)?["step"];
+            return JsonNode.Parse(line) is JsonObject metrics && (int?)metrics["step"] <= (metrics.ContainsKey("eval_loss") ? evaluatedStep : stepsDone);
         }
         catch (JsonException)
         {
-            return null; // a line that a kill cut off
+            return false; // a line that a kill cut off
         }
     }
 }

@@ -4,22 +4,22 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using LoraBuild.Core.Formats;
-using TorchSharp;
 
 namespace LoraBuild.Engine.Training;
 
 public static class RunIdentity
 {
-    /// <summary>SHA-256 in hex over the options (not logging, saving or resuming), the documents, and the names and shapes of what is trained.</summary>
-    public static string Compute(TrainOptions options, TokenDocuments train, TokenDocuments? evaluation, IReadOnlyList<(string Name, torch.Tensor Value)> parameters)
+    /// <summary>SHA-256 in hex over the options (not logging, saving or resuming), the documents, and what is trained.</summary>
+    /// <param name="trained">Name, type and shape of each trained parameter.</param>
+    public static string Compute(TrainOptions options, TokenDocuments train, TokenDocuments? evaluation, IEnumerable<string> trained)
     {
         using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         AppendText(hash, OptionsText(options));
         AppendDocuments(hash, train);
         if (evaluation is not null)
             AppendDocuments(hash, evaluation);
-        foreach ((string name, torch.Tensor value) in parameters)
-            AppendText(hash, $"{name} {value.dtype} {TensorShapes.Text(value.shape)}");
+        foreach (string parameter in trained)
+            AppendText(hash, parameter);
         return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 
