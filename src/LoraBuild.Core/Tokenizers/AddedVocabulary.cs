@@ -1,0 +1,105 @@
+// The added tokens of a tokenizer: their ids, and cutting a text at them in two passes (raw, then normalized).
+using LoraBuild.Core.Tokenizers.Normalizers;
+using LoraBuild.Core.Tokenizers.Unicode;
+
+namespace LoraBuild.Core.Tokenizers;
+
+/// <summary>A piece of text, or one added token in place of it (<paramref name="AddedId"/> ≥ 0).</summary>
+internal readonly record struct Segment(TextPiece Piece, int AddedId);
+
+internal sealed class AddedVocabulary
+{
+    private readonly TokenTrie raw = new();
+    private readonly TokenTrie normalized = new();
+    private readonly AddedToken[] tokens;
+    private readonly Dictionary<int, string> contentOfId = [];
+    private readonly Dictionary<string, AddedToken> byContent = new(StringComparer.Ordinal);
+    private readonly HashSet<string> specialContents = new(StringComparer.Ordinal);
+    private readonly INormalizer? normalizer;
+
+    public AddedVocabulary(IReadOnlyList<AddedToken> tokens, INormalizer? normalizer)
+    {
+        this.tokens = [.. tokens];
+        this.normalizer = normalizer;
+        for (int i = 0; i < this.tokens.Length; i++)
+        {
+            AddedToken token = this.tokens[i];
+            byContent[token.Content] = token;
+            string searched = token.Content;
+            if (token.Normalized && normalizer is not null)
+                searched = normalizer.Normalize(new TextPiece(new AlignedText(token.Content), 0, token.Content.Length), hasPlaces: false).Span.ToString();
+            (token.Normalized ? normalized : raw).Add(searched, i);
+            contentOfId[token.Id] = searched;
+            if (token.Special)
+                specialContents.Add(searched);
+        }
+    }
+
+    public IReadOnlyList<AddedToken> Tokens => tokens;
+
+    public int? IdOf(string content) => byContent.TryGetValue(content, out AddedToken? token) ? token.Id : null;
+
+    /// <summary>The content as it is looked for: normalized where the token says so.</summary>
+    public string? ContentOf(int id) => contentOfId.GetValueOrDefault(id);
+
+    public bool IsSpecial(string content) => specialContents.Contains(content);
+
+    /// <summary>Cuts the text at the added tokens; the pieces between them come normalized.</summary>
+    public void Split(TextPiece text, bool splitSpecialTokens, bool hasPlaces, List<Segment> output)
+    {
+        List<Segment> first = [];
+        Find(raw, text, splitSpecialTokens, first);
+        foreach (Segment segment in first)
+        {
+            if (segment.AddedId >= 0)
+            {
+                output.Add(segment);
+                continue;
+            }
+
+            TextPiece piece = normalizer is null ? segment.Piece : normalizer.Normalize(segment.Piece, hasPlaces);
+            Find(normalized, piece, splitSpecialTokens, output);
+        }
+    }
+
+    private void Find(TokenTrie trie, TextPiece text, bool splitSpecialTokens, List<Segment> output)
+    {
+        ReadOnlySpan<char> span = text.Span;
+        int done = 0;
+        int from = 0;
+        while (!trie.IsEmpty && trie.TryFind(span, from, out int start, out int length, out int index))
+        {
+            AddedToken token = tokens[index];
+            int stop = start + length;
+            from = stop;
+            if ((splitSpecialTokens && token.Special) || (token.SingleWord && IsBesideWord(span, start, stop)))
+                continue;
+            if (token.Lstrip)
+            {
+                while (start > done && UnicodeClasses.IsWhiteSpace(span[start - 1]))
+                    start--;
+            }
+
+            if (token.Rstrip)
+            {
+                while (stop < span.Length && UnicodeClasses.IsWhiteSpace(span[stop]))
+                    stop++;
+            }
+
+            // An earlier match may have taken the whitespace that this one begins with.
+            if (start < done)
+                continue;
+            if (start > done)
+                output.Add(new Segment(text.Slice(done, start - done), -1));
+            output.Add(new Segment(text.Slice(start, stop - start), token.Id));
+            done = stop;
+        }
+
+        if (done < span.Length)
+            output.Add(new Segment(text.Slice(done, span.Length - done), -1));
+    }
+
+    private static bool IsBesideWord(ReadOnlySpan<char> text, int start, int stop) =>
+        (start > 0 && UnicodeClasses.IsWordBesideAddedToken(UnicodeClasses.CodePointBefore(text, start, out _)))
+        || (stop < text.Length && UnicodeClasses.IsWordBesideAddedToken(UnicodeClasses.CodePointAt(text, stop, out _)));
+}

@@ -1,0 +1,30 @@
+// Chooses a decoder by its type.
+using LoraBuild.Core.Tokenizers.Regex;
+
+namespace LoraBuild.Core.Tokenizers.Decoders;
+
+internal static class DecoderReader
+{
+    public static IDecoder Read(JsonView view)
+    {
+        string type = view["type"].AsString();
+        switch (type)
+        {
+            case "Sequence":
+                return new SequenceDecoder([.. view["decoders"].Items().Select(Read)]);
+            case "ByteLevel":
+                return new ByteLevelDecoder();
+            case "ByteFallback":
+                return new ByteFallbackDecoder();
+            case "Fuse":
+                return new FuseDecoder();
+            case "Strip":
+                return new StripDecoder(view["content"].AsString(), view["start"].AsInt(), view["stop"].AsInt());
+            case "Replace":
+                (OnigRegex? regex, string? text) = PatternReader.Read(view["pattern"]);
+                return new ReplaceDecoder(regex, text, view["content"].AsString());
+            default:
+                throw view.Error("LB0204", $"the decoder type \"{type}\" is not supported");
+        }
+    }
+}

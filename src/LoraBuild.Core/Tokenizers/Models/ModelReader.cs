@@ -1,0 +1,104 @@
+// Chooses a model by its type and reads its vocabulary.
+using System.Text.Json;
+using LoraBuild.Core.Diagnostics;
+
+namespace LoraBuild.Core.Tokenizers.Models;
+
+internal static class ModelReader
+{
+    public static IModel Read(JsonView view, IDiagnosticSink? sink)
+    {
+        // Old GPT-2 files have no type: merges make it a BPE.
+        string? type = view.OptionalString("type") ?? (view.TryGet("merges", out _) ? "BPE" : null);
+        return type switch
+        {
+            "BPE" => ReadBpe(view, sink),
+            _ => throw view.Error("LB0204", $"the model type \"{type}\" is not supported"),
+        };
+    }
+
+    private static BpeModel ReadBpe(JsonView view, IDiagnosticSink? sink)
+    {
+        if (view.TryGet("dropout", out JsonView dropout) && dropout.AsDouble() > 0)
+            throw dropout.Error("LB0204", "a BPE with dropout gives random tokens; set it to null");
+        Vocabulary vocabulary = ReadVocabulary(view["vocab"], sink);
+        BpeOptions options = new()
+        {
+            UnknownToken = view.OptionalString("unk_token"),
+            ContinuingSubwordPrefix = view.OptionalString("continuing_subword_prefix") ?? "",
+            EndOfWordSuffix = view.OptionalString("end_of_word_suffix") ?? "",
+            FusesUnknown = view.OptionalBool("fuse_unk", false),
+            HasByteFallback = view.OptionalBool("byte_fallback", false),
+            IgnoresMerges = view.OptionalBool("ignore_merges", false),
+        };
+        if (options.UnknownToken is { } unknown && vocabulary.IdOf(unknown) is null)
+            throw view["unk_token"].Error("LB0205", $"the unknown token \"{unknown}\" is not in the vocabulary");
+        return new BpeModel(vocabulary, ReadMerges(view["merges"], vocabulary, options.ContinuingSubwordPrefix.Length), options);
+    }
+
+    /// <summary>Token to id. Two tokens with one id are an error; a gap is a warning, because published models have some.</summary>
+    internal static Vocabulary ReadVocabulary(JsonView view, IDiagnosticSink? sink)
+    {
+        Dictionary<string, int> ids = new(StringComparer.Ordinal);
+        Dictionary<int, string> tokens = [];
+        int largest = -1;
+        foreach ((string token, JsonView value) in view.Properties())
+        {
+            int id = value.Kind == JsonValueKind.Number ? value.AsInt() : throw value.Error("LB0205", "a token's id must be a whole number");
+            if (id is < 0 or > 100_000_000)
+                throw value.Error("LB0205", $"the id {id} of \"{token}\" is out of range; ids count from 0");
+            if (tokens.TryGetValue(id, out string? other) && other != token)
+                throw value.Error("LB0205", $"the id {id} stands for two tokens, \"{other}\" and \"{token}\"");
+            ids[token] = id;
+            tokens[id] = token;
+            largest = Math.Max(largest, id);
+        }
+
+        if (tokens.Count != largest + 1)
+        {
+            int gap = Enumerable.Range(0, largest).First(id => !tokens.ContainsKey(id));
+            sink?.Report(Diagnostic.Warning("LB0210", $"the vocabulary has {largest + 1 - tokens.Count} gaps in its ids; the first is {gap}", view.Source.File, view.Source.LineOf(view.Element)));
+        }
+
+        return new Vocabulary(ids);
+    }
+
+    /// <summary>Merges are <c>"a b"</c> or <c>["a", "b"]</c>; the first has rank 0.</summary>
+    private static MergeTable ReadMerges(JsonView view, Vocabulary vocabulary, int prefixLength)
+    {
+        if (view.Kind != JsonValueKind.Array)
+            throw view.Error("LB0203", "an array of merges is expected");
+        MergeTable table = new(view.Element.GetArrayLength());
+        int rank = 0;
+        foreach (JsonElement element in view.Element.EnumerateArray())
+        {
+            JsonView merge = new(view.Source, element, $"{view.Path}[{rank}]");
+            (string left, string right) = ReadMerge(merge);
+            int leftId = IdOf(left, merge, vocabulary);
+            int rightId = IdOf(right, merge, vocabulary);
+            if (right.Length < prefixLength)
+                throw merge.Error("LB0206", $"\"{right}\" does not begin with the continuing prefix");
+            table.Add(leftId, rightId, rank++, IdOf(string.Concat(left, right.AsSpan(prefixLength)), merge, vocabulary));
+        }
+
+        return table;
+    }
+
+    private static (string Left, string Right) ReadMerge(JsonView merge)
+    {
+        if (merge.Kind == JsonValueKind.Array)
+        {
+            string[] parts = [.. merge.Items().Select(p => p.AsString())];
+            return parts.Length == 2 ? (parts[0], parts[1]) : throw merge.Error("LB0206", $"a merge has two parts, got {parts.Length}");
+        }
+
+        string text = merge.AsString();
+        int space = text.IndexOf(' ', StringComparison.Ordinal);
+        return space > 0 && space < text.Length - 1 && text.IndexOf(' ', space + 1) < 0
+            ? (text[..space], text[(space + 1)..])
+            : throw merge.Error("LB0206", $"a merge is two tokens with one space between them, got \"{text}\"");
+    }
+
+    private static int IdOf(string token, JsonView merge, Vocabulary vocabulary) =>
+        vocabulary.IdOf(token) ?? throw merge.Error("LB0206", $"the merge names \"{token}\", which is not in the vocabulary");
+}

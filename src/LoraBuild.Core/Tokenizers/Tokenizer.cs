@@ -1,0 +1,214 @@
+// A tokenizer.json made usable: text to token ids and back, exactly as Hugging Face's library does it.
+using System.Collections.Concurrent;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Tokenizers.Models;
+using LoraBuild.Core.Tokenizers.PostProcessors;
+using LoraBuild.Core.Tokenizers.PreTokenizers;
+using LoraBuild.Core.Tokenizers.Unicode;
+
+namespace LoraBuild.Core.Tokenizers;
+
+/// <summary>
+/// The pipeline: added tokens are cut out (raw, then normalized) → normalizer → pre-tokenizer → model → post-processor; and the decoder back.
+/// <c>truncation</c> and <c>padding</c> of the file are not applied, as in a plain transformers call. Thread-safe. Source: tokenizers 0.23.
+/// </summary>
+public sealed class Tokenizer
+{
+    private readonly TokenizerPipeline pipeline;
+    private readonly TokenizerConfig config;
+    private readonly ConcurrentBag<EncodeScratch> scratches = [];
+    private readonly int[] before;
+    private readonly int[] behind;
+
+    internal Tokenizer(TokenizerPipeline pipeline, TokenizerConfig config)
+    {
+        this.pipeline = pipeline;
+        this.config = config;
+        (before, behind) = pipeline.PostProcessor?.Around ?? ([], []);
+        int size = pipeline.Model.Vocabulary.Size;
+        foreach (AddedToken token in pipeline.Added.Tokens)
+            size = Math.Max(size, token.Id + 1);
+        VocabularySize = size;
+        SortedDictionary<string, string> variables = new(StringComparer.Ordinal);
+        foreach ((string role, NamedToken token) in config.Roles)
+            variables[role] = token.Content;
+        ConfigVariables = variables;
+    }
+
+    /// <summary>The largest id + 1, added tokens included: the rows that an embedding needs.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>All added tokens with the ids that they really have.</summary>
+    public IReadOnlyList<AddedToken> AddedTokens => pipeline.Added.Tokens;
+
+    public string? BosToken => RoleToken("bos_token");
+
+    public string? EosToken => RoleToken("eos_token");
+
+    public string? PadToken => RoleToken("pad_token");
+
+    public string? UnkToken => RoleToken("unk_token");
+
+    public int? BosTokenId => RoleId("bos_token");
+
+    public int? EosTokenId => RoleId("eos_token");
+
+    public int? PadTokenId => RoleId("pad_token");
+
+    public int? UnkTokenId => RoleId("unk_token");
+
+    /// <summary>The default chat template: chat_template.jinja, else that of tokenizer_config.json; null where the model has none.</summary>
+    public string? ChatTemplateSource => config.ChatTemplates.GetValueOrDefault("default");
+
+    /// <summary>All chat templates by name (<c>default</c>, <c>tool_use</c>, …).</summary>
+    public IReadOnlyDictionary<string, string> ChatTemplates => config.ChatTemplates;
+
+    /// <summary>The special tokens by role (<c>bos_token</c>, …), as chat templates see them.</summary>
+    public IReadOnlyDictionary<string, string> ConfigVariables { get; }
+
+    /// <summary>Reads tokenizer.json (which must be there), tokenizer_config.json, special_tokens_map.json and chat_template.jinja.</summary>
+    /// <param name="sink">Gets warnings, such as gaps in the ids.</param>
+    /// <exception cref="DiagnosticException">LB02xx: a file is missing or damaged, or asks for what is not supported.</exception>
+    public static Tokenizer Load(string directory, IDiagnosticSink? sink = null)
+    {
+        TokenizerConfig config = TokenizerConfig.Load(directory);
+        JsonSource source = JsonSource.Read(Path.Combine(directory, "tokenizer.json"));
+        return new Tokenizer(TokenizerReader.Read(source, config, sink), config);
+    }
+
+    /// <summary>The tokens of a text with their places.</summary>
+    /// <param name="text">Lone surrogates are read as U+FFFD; NUL is a character like any other.</param>
+    /// <param name="addSpecialTokens">Whether the post-processor adds its tokens (BOS …).</param>
+    /// <param name="splitSpecialTokens">Treat special tokens in the text as plain text.</param>
+    /// <exception cref="DiagnosticException">LB0208: the tokenizer's pattern needs too many steps on this text.</exception>
+    public Encoding Encode(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
+        EncodeParts(text, null, addSpecialTokens, splitSpecialTokens);
+
+    /// <summary>The tokens of two texts, joined as the post-processor says.</summary>
+    public Encoding EncodePair(string first, string second, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
+        EncodeParts(first, second, addSpecialTokens, splitSpecialTokens);
+
+    /// <summary>Only the ids, without the work that places cost.</summary>
+    public int[] EncodeToIds(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false)
+    {
+        text = UnicodeClasses.WithoutLoneSurrogates(text);
+        EncodeScratch scratch = Rent();
+        TokenBuffer ids = scratch.Ids;
+        ids.Clear();
+        if (addSpecialTokens)
+            ids.AddRange(before);
+        scratch.Segments.Clear();
+        pipeline.Added.Split(Whole(text), splitSpecialTokens, hasPlaces: false, scratch.Segments);
+        foreach (Segment segment in scratch.Segments)
+        {
+            if (segment.AddedId >= 0)
+            {
+                ids.Add(segment.AddedId, 0, 0);
+                continue;
+            }
+
+            foreach (TextPiece word in Words(segment.Piece, scratch, scratch.IdsContext))
+                pipeline.Model.Tokenize(word.Span, scratch.Model, ids);
+        }
+
+        if (addSpecialTokens)
+            ids.AddRange(behind);
+        int[] result = ids.Ids.ToArray();
+        scratches.Add(scratch);
+        return result;
+    }
+
+    /// <summary>The text of ids. Ids that do not exist are skipped; bytes that are not UTF-8 become U+FFFD.</summary>
+    public string Decode(ReadOnlySpan<int> ids, bool skipSpecialTokens = false)
+    {
+        List<string> tokens = new(ids.Length);
+        foreach (int id in ids)
+        {
+            if (IdToToken(id) is { } token && !(skipSpecialTokens && pipeline.Added.IsSpecial(token)))
+                tokens.Add(token);
+        }
+
+        return pipeline.Decoder is null ? string.Join(' ', tokens) : string.Concat(pipeline.Decoder.Decode(tokens));
+    }
+
+    public int? TokenToId(string token) => pipeline.Added.IdOf(token) ?? pipeline.Model.Vocabulary.IdOf(token);
+
+    /// <summary>The string of an id, or null where there is none. An added token that is looked for in normalized text shows its normalized form.</summary>
+    public string? IdToToken(int id) => pipeline.Added.ContentOf(id) ?? pipeline.Model.Vocabulary.TokenOf(id);
+
+    private string? RoleToken(string role) => config.Roles.TryGetValue(role, out NamedToken? token) ? token.Content : null;
+
+    private int? RoleId(string role) => RoleToken(role) is { } token ? TokenToId(token) : null;
+
+    private static TextPiece Whole(string text) => new(new AlignedText(text), 0, text.Length);
+
+    private EncodeScratch Rent() => scratches.TryTake(out EncodeScratch? scratch) ? scratch : new EncodeScratch();
+
+    private List<TextPiece> Words(TextPiece piece, EncodeScratch scratch, PreTokenizeContext context)
+    {
+        scratch.Words.Clear();
+        if (pipeline.PreTokenizer is null)
+        {
+            if (piece.Length > 0)
+                scratch.Words.Add(piece);
+        }
+        else
+            pipeline.PreTokenizer.Split(piece, context, scratch.Words);
+        return scratch.Words;
+    }
+
+    private Encoding EncodeParts(string first, string? second, bool addSpecialTokens, bool splitSpecialTokens)
+    {
+        EncodeScratch scratch = Rent();
+        Encoding one = EncodeOne(first, splitSpecialTokens, scratch);
+        Encoding? two = second is null ? null : EncodeOne(second, splitSpecialTokens, scratch);
+        scratches.Add(scratch);
+        return pipeline.PostProcessor is null ? PostProcessing.Join(one, two) : pipeline.PostProcessor.Process(one, two, addSpecialTokens);
+    }
+
+    private Encoding EncodeOne(string text, bool splitSpecialTokens, EncodeScratch scratch)
+    {
+        text = UnicodeClasses.WithoutLoneSurrogates(text);
+        CodePointIndex index = new(text);
+        EncodingBuilder builder = new();
+        TokenBuffer tokens = scratch.Tokens;
+        int word = 0;
+        List<Segment> segments = [];
+        pipeline.Added.Split(Whole(text), splitSpecialTokens, hasPlaces: true, segments);
+        foreach (Segment segment in segments)
+        {
+            if (segment.AddedId >= 0)
+            {
+                TextPiece piece = segment.Piece;
+                builder.Add(segment.AddedId, piece.Span.ToString(), Place(piece, 0, piece.Length, index), word++);
+                continue;
+            }
+
+            foreach (TextPiece piece in Words(segment.Piece, scratch, scratch.PlacesContext))
+            {
+                tokens.Clear();
+                pipeline.Model.Tokenize(piece.Span, scratch.Model, tokens);
+                for (int i = 0; i < tokens.Count; i++)
+                {
+                    int id = tokens.Ids[i];
+                    string token = pipeline.Model.ShowsUnknownText && id == pipeline.Model.UnknownId
+                        ? piece.Span[tokens.Starts[i]..tokens.Ends[i]].ToString()
+                        : pipeline.Model.Vocabulary.TokenOf(id)!;
+                    builder.Add(id, token, Place(piece, tokens.Starts[i], tokens.Ends[i], index), word);
+                }
+
+                word++;
+            }
+        }
+
+        return builder.ToEncoding();
+    }
+
+    /// <summary>From units of a piece to code points of the original text.</summary>
+    private static (int Start, int End) Place(TextPiece piece, int start, int end, CodePointIndex index)
+    {
+        if (end <= start)
+            return (0, 0);
+        return (index.Of(piece.Text.StartOf(piece.Start + start)), index.Of(piece.Text.EndOf(piece.Start + end - 1)));
+    }
+}
