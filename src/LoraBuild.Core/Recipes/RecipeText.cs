@@ -1,4 +1,5 @@
 // Words for messages and for canonical text: the shortest YAML that means a value, and the nearest of several words.
+using System.Diagnostics;
 using System.Globalization;
 using System.Text;
 
@@ -51,7 +52,7 @@ internal static class RecipeText
         ScalarNode quoted => $"the text \"{Shorten(quoted.Text)}\"",
         ListNode list => FormattableString.Invariant($"a list of {list.Items.Count}"),
         MapNode map => map.Entries.Count == 0 ? "an empty map" : $"a map ({Shorten(string.Join(", ", map.Entries.Take(4).Select(e => e.Key)))})",
-        _ => throw new InvalidOperationException(node.GetType().Name),
+        _ => throw new UnreachableException(node.GetType().Name),
     };
 
     /// <summary>The candidate with the smallest edit distance, or null when none is close enough to be meant.</summary>
@@ -64,7 +65,7 @@ internal static class RecipeText
         foreach (string candidate in candidates)
         {
             int distance = EditDistance(word.ToLowerInvariant().Replace('-', '_'), candidate);
-            if (distance < bestDistance && distance < candidate.Length)
+            if (distance < bestDistance && distance < Math.Max(candidate.Length, word.Length))
                 (best, bestDistance) = (candidate, distance);
         }
 

@@ -1,4 +1,5 @@
 // YAML text → RecipeNode tree, with bounds on size, depth and aliases, and every duplicate key reported.
+using System.Diagnostics;
 using LoraBuild.Core.Diagnostics;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
@@ -30,11 +31,16 @@ internal sealed class RecipeYaml
     /// <param name="hasPlaces">False for an override, whose lines and columns would mean nothing.</param>
     public static RecipeNode? Parse(string text, RecipeOrigin origin, bool hasPlaces, IDiagnosticSink sink)
     {
+        if (text.Length > MaxCharacters)
+        {
+            Report("LB0003", FormattableString.Invariant($"the file has {text.Length} characters; a recipe may have at most {MaxCharacters}."), 0, 0);
+            return null;
+        }
+
+        RecipeYaml yaml = new(text, origin, hasPlaces, sink);
         try
         {
-            if (text.Length > MaxCharacters)
-                throw new RecipeYamlException("LB0003", $"the file has {text.Length} characters; a recipe may have at most {MaxCharacters}.", 0, 0);
-            return new RecipeYaml(text, origin, hasPlaces, sink).Document();
+            return yaml.Document();
         }
         catch (RecipeYamlException e)
         {
@@ -42,8 +48,16 @@ internal sealed class RecipeYaml
         }
         catch (YamlException e)
         {
-            (int line, int column) = ((int)e.Start.Line, (int)e.Start.Column);
-            Report("LB0002", TabBefore(text, line) ?? $"not valid YAML: {e.Message.TrimEnd('.')}.", line, column);
+            if (FindTab(text, e) is { } tab)
+                Report("LB0002", FormattableString.Invariant($"line {tab.Line} is indented with a tab; YAML allows only spaces there."), tab.Line, tab.Column);
+            else
+                Report("LB0002", $"not valid YAML: {e.Message.TrimEnd('.')}.", (int)e.Start.Line, (int)e.Start.Column);
+        }
+        catch (Exception e) when (e.Source == typeof(Parser).Assembly.GetName().Name)
+        {
+            // YamlDotNet's scanner gives up on some malformed plain scalars with an exception that has no place of its own.
+            Mark last = yaml.parser.Current?.End ?? Mark.Empty;
+            Report("LB0002", "not valid YAML: something after this place cannot be read.", (int)last.Line, (int)last.Column);
         }
 
         return null;
@@ -92,7 +106,7 @@ internal sealed class RecipeYaml
                 node = Mapping(at, depth);
                 break;
             default:
-                throw new InvalidOperationException($"YAML event {at.GetType().Name} where a value begins.");
+                throw new UnreachableException($"YAML event {at.GetType().Name} where a value begins.");
         }
 
         // Only a finished value can be an alias's target, so a value never holds itself.
@@ -155,15 +169,16 @@ internal sealed class RecipeYaml
     private static RecipeYamlException At(string code, string message, ParsingEvent at) =>
         new(code, message, (int)at.Start.Line, (int)at.Start.Column);
 
-    /// <summary>The usual reason for YAML's "cannot start any token": a tab in the indentation of the line or of the line before.</summary>
-    private static string? TabBefore(string text, int line)
+    /// <summary>The first tab in an indentation at or after the error: the usual reason, which YAML's own message puts far from its place.</summary>
+    private static (int Line, int Column)? FindTab(string text, YamlException error)
     {
         string[] lines = text.Split('\n');
-        for (int i = Math.Max(0, line - 2); i < Math.Min(line, lines.Length); i++)
+        long last = error.Message.Contains("tab", StringComparison.Ordinal) ? lines.Length : Math.Min(lines.Length, error.End.Line);
+        for (int i = (int)Math.Max(0, error.Start.Line - 1); i < last; i++)
         {
-            string indentation = lines[i][..^lines[i].TrimStart().Length];
-            if (indentation.Contains('\t', StringComparison.Ordinal))
-                return FormattableString.Invariant($"line {i + 1} is indented with a tab; YAML allows only spaces there.");
+            int tab = lines[i].IndexOf('\t', StringComparison.Ordinal);
+            if (tab >= 0 && string.IsNullOrWhiteSpace(lines[i][..tab]))
+                return (i + 1, tab + 1);
         }
 
         return null;
