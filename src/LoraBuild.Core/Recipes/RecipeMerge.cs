@@ -7,13 +7,15 @@ internal static class RecipeMerge
     public static MapNode Over(MapNode below, MapNode above)
     {
         List<MapEntry> entries = [.. below.Entries];
+        Dictionary<string, int> positions = new(StringComparer.Ordinal);
+        for (int i = 0; i < entries.Count; i++)
+            positions[entries[i].Key] = i;
         foreach (MapEntry entry in above.Entries)
         {
-            int at = entries.FindIndex(e => e.Key == entry.Key);
-            if (at < 0)
-                entries.Add(entry);
-            else
+            if (positions.TryGetValue(entry.Key, out int at))
                 entries[at] = entry with { Value = Over(entries[at].Value, entry.Value) };
+            else
+                entries.Add(entry);
         }
 
         return above with { Weight = below.Weight + above.Weight, Entries = entries };
