@@ -51,6 +51,8 @@ internal static class RecipeChecks
             Conflict(recipe, "adapter.target_modules", "adapter.target_modules names no module, so there would be nothing to train. Common values are [q_proj, v_proj] and all-linear.", sink);
         }
 
+        if (adapter.LayersToTransform is not null && adapter.TargetModulesPattern is not null)
+            Conflict(recipe, "adapter.layers_to_transform", "adapter.layers_to_transform counts only beside a list of target_modules, and target_modules is a pattern. Put the layer numbers into the pattern, or give a list.", sink);
         if (recipe.Base.Weights == "random" && recipe.Base.Quantization != "none")
             Conflict(recipe, "base.quantization", $"base.weights random has fresh weights, which cannot be held as {recipe.Base.Quantization}. Set base.quantization: none.", sink);
     }

@@ -11,6 +11,9 @@ internal sealed class RecipeFiles(IDiagnosticSink sink)
     private const string PresetPrefix = "preset:";
     private const int MaxChain = 16;
 
+    // UTF-8: at most 4 bytes a character.
+    private const int MaxBytes = 4 * RecipeYaml.MaxCharacters;
+
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     // Several files may extend the same one: its errors are reported once.
@@ -103,9 +106,12 @@ internal sealed class RecipeFiles(IDiagnosticSink sink)
         try
         {
             using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            if (stream.Length > 4L * RecipeYaml.MaxCharacters)
-                return Unreadable("LB0003", FormattableString.Invariant($"the file has {stream.Length} bytes; that is no recipe (at most {RecipeYaml.MaxCharacters} characters)."));
-            using StreamReader reader = new(stream, StrictUtf8);
+            // Read up to a limit and not to the end: a pipe or a device has no length, and perhaps no end.
+            byte[] bytes = new byte[MaxBytes + 1];
+            int count = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            if (count > MaxBytes)
+                return Unreadable("LB0003", FormattableString.Invariant($"the file has more than {MaxBytes} bytes; that is no recipe."));
+            using StreamReader reader = new(new MemoryStream(bytes, 0, count), StrictUtf8);
             return reader.ReadToEnd();
         }
         catch (DecoderFallbackException)

@@ -35,10 +35,25 @@ public static class RecipeKeys
     public static string CanonicalText(Recipe recipe, Stage stage)
     {
         string baseDirectory = Path.GetDirectoryName(recipe.FilePath) is { Length: > 0 } directory ? directory : Path.GetPathRoot(Path.GetFullPath("."))!;
+        if (stage == Template)
+            recipe = WithTokensOnly(recipe);
         StringBuilder text = new();
         foreach (BoundKey<Recipe> bound in Bound.Where(b => b.Key.Stages.Contains(stage)).OrderBy(b => b.Key.Name, StringComparer.Ordinal))
             text.Append(bound.Key.Name).Append(": ").Append(bound.Format(recipe, baseDirectory)).Append('\n');
         return text.ToString();
+    }
+
+    /// <summary>Of the sources the template stage reads only those that are already tokenized; the others reach it through what the prepare stage wrote.</summary>
+    private static Recipe WithTokensOnly(Recipe recipe)
+    {
+        DatasetSection dataset = recipe.Dataset;
+        return recipe with
+        {
+            Dataset = dataset with { Sources = Tokens(dataset.Sources), Split = dataset.Split with { EvalSources = Tokens(dataset.Split.EvalSources) } },
+        };
+
+        static IReadOnlyList<DatasetSource> Tokens(IReadOnlyList<DatasetSource> sources) =>
+            [.. sources.Where(s => s.Format == "tokens" || s.Path.EndsWith(".safetensors", StringComparison.Ordinal))];
     }
 
     private static IEnumerable<RecipeKey> WithItems(BoundKey<Recipe> bound) => bound.Key.Name switch
@@ -74,8 +89,8 @@ public static class RecipeKeys
         yield return keys.RequiredKey("sources", SourceKind.Sources(Source, "dataset.sources", isEmptyAllowed: false), s => s.Sources, (s, v) => s with { Sources = v }, "Where conversations or texts come from; at least one.", Prepare, Template);
         yield return keys.Key("on_error", Choice("stop", "skip"), s => s.OnError, (s, v) => s with { OnError = v }, "What a broken line does: end the stage, or be left out with a warning.", Prepare);
         yield return keys.Key("deduplicate", Flag, s => s.Deduplicate, (s, v) => s with { Deduplicate = v }, "Whether exact repetitions are removed.", Prepare);
-        yield return split.Key("eval", Number(0, 1, isBelow: true, common: "0.05–0.1"), s => s.Eval, (s, v) => s with { Eval = v }, "Fraction of the documents that is held out for evaluation, chosen by content; not used when there are eval_sources.", Prepare);
-        yield return split.Key("test", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.Test, (s, v) => s with { Test = v }, "Fraction that neither training nor evaluation sees.", Prepare);
+        yield return split.Key("eval", Number(0, 1, isBelow: true, common: "0.05–0.1"), s => s.Eval, (s, v) => s with { Eval = v }, "Fraction of the documents that is held out for evaluation, chosen by content; not used when there are eval_sources.", Prepare, Template);
+        yield return split.Key("test", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.Test, (s, v) => s with { Test = v }, "Fraction that neither training nor evaluation sees.", Prepare, Template);
         yield return split.Key("eval_sources", SourceKind.Sources(EvalSource, "dataset.split.eval_sources", isEmptyAllowed: true), s => s.EvalSources, (s, v) => s with { EvalSources = v }, "Files that are the evaluation set.", Prepare, Template);
     }
 
@@ -140,7 +155,7 @@ public static class RecipeKeys
         yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");
         yield return keys.Key("eval_steps", StepsOrFraction, s => s.EvalSteps, (s, v) => s with { EvalSteps = v }, "Steps between two evaluations.", Train);
-        yield return keys.Key("save_steps", StepsOrFraction, s => s.SaveSteps, (s, v) => s with { SaveSteps = v }, "Steps between two checkpoints.", Train);
+        yield return keys.Key("save_steps", StepsOrFraction, s => s.SaveSteps, (s, v) => s with { SaveSteps = v }, "Steps between two checkpoints.");
         yield return keys.Key("save_total_limit", Integer(1, common: "1–5"), s => s.SaveTotalLimit, (s, v) => s with { SaveTotalLimit = v }, "Checkpoints that are kept.");
         yield return keys.Key("load_best_model_at_end", Flag, s => s.LoadBestModelAtEnd, (s, v) => s with { LoadBestModelAtEnd = v }, "Whether the adapter with the lowest evaluation loss is the result, not the last.", Train);
         yield return keys.Key("early_stopping_patience", Optional(Integer(1, common: "2–5")), s => s.EarlyStoppingPatience, (s, v) => s with { EarlyStoppingPatience = v }, "Evaluations without improvement after which training ends; null: never.", Train);
@@ -149,7 +164,7 @@ public static class RecipeKeys
     private static IEnumerable<BoundKey<Recipe>> EvaluateTable()
     {
         KeyGroup<Recipe, EvaluateSection> keys = new("evaluate.", Defaults, r => r.Evaluate, (r, s) => r with { Evaluate = s });
-        yield return keys.Key("batch_tokens", Integer(1, common: "2048–16384"), s => s.BatchTokens, (s, v) => s with { BatchTokens = v }, "Tokens of one evaluation batch.", Evaluate);
+        yield return keys.Key("batch_tokens", Integer(1, common: "2048–16384"), s => s.BatchTokens, (s, v) => s with { BatchTokens = v }, "Tokens of one evaluation batch, also while training.", Train, Evaluate);
         yield return keys.Key("prompts", ListOf(Text, "texts"), s => s.Prompts, (s, v) => s with { Prompts = v }, "Questions that samples.md answers before and after; empty: the first ones of the evaluation set.", Evaluate);
         yield return keys.Key("max_new_tokens", Integer(1, common: "64–512"), s => s.MaxNewTokens, (s, v) => s with { MaxNewTokens = v }, "Longest answer in samples.md.", Evaluate);
     }
