@@ -53,7 +53,7 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
     /// <summary>Seconds that a cancelled worker has for its checkpoint before it is killed.</summary>
     public int CancelGrace { get; set; } = 60;
 
-    /// <summary>True after <see cref="Task.Execute"/>: tells a target that ran from one that was skipped.</summary>
+    /// <summary>True when the task has run: tells a target that ran from one that was skipped.</summary>
     [Output]
     public bool HasRun { get; private set; }
 
