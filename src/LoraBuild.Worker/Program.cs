@@ -1,2 +1,6 @@
-// Entry point of `lorabuild`.
-return 2;
+// Entry point of `lorabuild`: the console, the environment and the signals of the process, and nothing else.
+using LoraBuild.Worker.Hosting;
+
+using CancellationTokenSource cancellation = new();
+using ProcessSignals signals = ProcessSignals.CancelOn(cancellation);
+return CommandLine.Run(args, WorkerHost.OfProcess(), cancellation);

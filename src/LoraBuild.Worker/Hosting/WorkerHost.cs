@@ -1,0 +1,39 @@
+// What a verb may use of its process. The only place that touches Console and the environment.
+using System.Text;
+
+namespace LoraBuild.Worker.Hosting;
+
+/// <summary>Streams and environment of one run of the program; a test gives its own.</summary>
+/// <param name="Output">Results, UTF-8.</param>
+/// <param name="Error">Everything else.</param>
+/// <param name="CurrentDirectory">Paths of the command line are relative to it.</param>
+public sealed record WorkerHost(Stream Input, Stream Output, TextWriter Error, Func<string, string?> Environment, string CurrentDirectory, bool IsTerminal)
+{
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
+
+    public static WorkerHost OfProcess() => new(
+        Console.OpenStandardInput(),
+        Console.OpenStandardOutput(),
+        TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), Utf8) { AutoFlush = true }),
+        System.Environment.GetEnvironmentVariable,
+        Directory.GetCurrentDirectory(),
+        !Console.IsOutputRedirected);
+
+    /// <summary>A writer over <see cref="Output"/>; the caller flushes or disposes it.</summary>
+    public StreamWriter OpenOutput() => new(Output, Utf8, 1 << 16, leaveOpen: true) { NewLine = "\n" };
+
+    public string Absolute(string path) => Path.GetFullPath(path, CurrentDirectory);
+
+    /// <summary>The Hugging Face caches of this machine, in the order of search.</summary>
+    public IReadOnlyList<string> ModelCaches()
+    {
+        List<string> caches = [];
+        if (Environment("HF_HUB_CACHE") is { Length: > 0 } hub)
+            caches.Add(hub);
+        if (Environment("HF_HOME") is { Length: > 0 } home)
+            caches.Add(home);
+        else if (Environment("HOME") is { Length: > 0 } user)
+            caches.Add(Path.Combine(Environment("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(user, ".cache"), "huggingface"));
+        return caches;
+    }
+}

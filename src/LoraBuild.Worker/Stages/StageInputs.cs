@@ -1,0 +1,158 @@
+// Which files a stage reads, under names that do not depend on where they stand.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Models;
+using LoraBuild.Core.Recipes;
+
+namespace LoraBuild.Worker.Stages;
+
+/// <summary>The content that decides a stage's outputs, beside the recipe's keys and the tool.</summary>
+/// <param name="recipe">The recipe after overrides.</param>
+/// <param name="modelCaches">Where a hub id is looked for.</param>
+public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches, ContentHasher hasher)
+{
+    /// <summary>Stands for content that is not there; the stage itself says what is wrong when it runs.</summary>
+    private const string Missing = "missing";
+
+    /// <returns>Name to SHA-256, or to <c>missing</c>.</returns>
+    public SortedDictionary<string, string> Of(Stage stage)
+    {
+        SortedDictionary<string, string> inputs = new(StringComparer.Ordinal);
+        switch (stage)
+        {
+            case Stage.Prepare:
+                AddSources(inputs, _ => true);
+                break;
+            case Stage.Template:
+                AddOutputs(inputs, Stage.Prepare);
+                AddSources(inputs, source => source.Format == "tokens");
+                AddTokenizer(inputs);
+                AddChatTemplate(inputs);
+                break;
+            case Stage.Train:
+                AddOutputs(inputs, Stage.Template);
+                AddModel(inputs);
+                if (recipe.Adapter.InitFrom is { } adapter)
+                    AddDirectory(inputs, "init_from", adapter);
+                break;
+            case Stage.Evaluate:
+                AddOutputs(inputs, Stage.Template);
+                AddOutputs(inputs, Stage.Train);
+                AddModel(inputs);
+                AddTokenizer(inputs);
+                AddChatTemplate(inputs);
+                break;
+            case Stage.Merge:
+                AddOutputs(inputs, Stage.Train);
+                AddModel(inputs);
+                AddTokenizer(inputs);
+                AddChatTemplate(inputs);
+                break;
+            default:
+                AddOutputs(inputs, Stage.Merge);
+                break;
+        }
+
+        return inputs;
+    }
+
+    private void AddSources(SortedDictionary<string, string> inputs, Func<DatasetSource, bool> isRead)
+    {
+        AddSources(inputs, "source", recipe.Dataset.Sources, isRead);
+        AddSources(inputs, "eval_source", recipe.Dataset.Split.EvalSources, isRead);
+    }
+
+    private void AddSources(SortedDictionary<string, string> inputs, string kind, IReadOnlyList<DatasetSource> sources, Func<DatasetSource, bool> isRead)
+    {
+        for (int i = 0; i < sources.Count; i++)
+        {
+            if (isRead(sources[i]))
+                AddFile(inputs, $"{kind}/{i}/{Path.GetFileName(sources[i].Path)}", sources[i].Path);
+        }
+    }
+
+    private void AddOutputs(SortedDictionary<string, string> inputs, Stage stage)
+    {
+        IReadOnlyList<string> files = layout.OutputFiles(stage).Where(IsReadByOthers).ToList();
+        if (files.Count == 0)
+            inputs[$"{StageLayout.VerbOf(stage)}/"] = Missing;
+        foreach (string file in files)
+            AddFile(inputs, file, Path.Combine(layout.Root, file));
+    }
+
+    /// <summary>Reports are for people: a count that changes in one makes no later stage stale.</summary>
+    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "audit.json");
+
+    private void AddModel(SortedDictionary<string, string> inputs)
+    {
+        if (Locate(recipe.Base.Model, "config.json") is not { } directory)
+        {
+            inputs["base/"] = Missing;
+            return;
+        }
+
+        AddFile(inputs, "base/config.json", Path.Combine(directory, "config.json"));
+        foreach (string file in Directory.EnumerateFiles(directory, "*.safetensors*").Order(StringComparer.Ordinal))
+            AddFile(inputs, "base/" + Path.GetFileName(file), file);
+    }
+
+    private void AddTokenizer(SortedDictionary<string, string> inputs)
+    {
+        if (Locate(recipe.Base.Tokenizer ?? recipe.Base.Model, "tokenizer.json") is not { } directory)
+        {
+            inputs["tokenizer/"] = Missing;
+            return;
+        }
+
+        foreach (string name in new[] { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json", "generation_config.json" })
+        {
+            if (File.Exists(Path.Combine(directory, name)))
+                AddFile(inputs, "tokenizer/" + name, Path.Combine(directory, name));
+        }
+    }
+
+    private void AddChatTemplate(SortedDictionary<string, string> inputs)
+    {
+        string template = recipe.Template.ChatTemplate;
+        if (template.StartsWith("model:", StringComparison.Ordinal))
+        {
+            foreach (string name in new[] { "tokenizer_config.json", "chat_template.jinja" })
+            {
+                string file = Path.Combine(template["model:".Length..], name);
+                if (File.Exists(file))
+                    AddFile(inputs, "template/" + name, file);
+            }
+        }
+        else if (Path.IsPathRooted(template))
+        {
+            AddFile(inputs, "template/" + Path.GetFileName(template), template);
+        }
+    }
+
+    private void AddDirectory(SortedDictionary<string, string> inputs, string name, string directory)
+    {
+        if (!Directory.Exists(directory))
+        {
+            inputs[name + "/"] = Missing;
+            return;
+        }
+
+        foreach (string file in Directory.EnumerateFiles(directory).Where(f => Path.GetFileName(f) != StageLayout.ManifestName).Order(StringComparer.Ordinal))
+            AddFile(inputs, $"{name}/{Path.GetFileName(file)}", file);
+    }
+
+    private void AddFile(SortedDictionary<string, string> inputs, string name, string path) =>
+        inputs[name] = File.Exists(path) ? hasher.Hash(path) : Missing;
+
+    private string? Locate(string model, string requiredFile)
+    {
+        try
+        {
+            return BaseModelLocator.Locate(model, modelCaches, requiredFile: requiredFile);
+        }
+        catch (DiagnosticException)
+        {
+            // Told by the stage that needs it: a build of an earlier stage does not.
+            return null;
+        }
+    }
+}

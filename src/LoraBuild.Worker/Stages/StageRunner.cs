@@ -1,0 +1,109 @@
+// Runs one stage so that at no moment anything unfinished has its final name.
+using System.Text.Json.Nodes;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Worker.Hosting;
+
+namespace LoraBuild.Worker.Stages;
+
+/// <summary>What a stage gets to work with.</summary>
+/// <param name="Work">An empty directory; what stands in it at the end under a name of <see cref="StageLayout.Outputs"/> becomes the stage's output.</param>
+public sealed record StageWork(Recipe Recipe, StageLayout Layout, string Work, IReporter Reporter, CancellationToken Cancellation)
+{
+    /// <summary>The place in <see cref="Work"/> of an output.</summary>
+    public string At(string output) => Path.Combine(Work, Path.GetRelativePath(Layout.Root, output));
+}
+
+public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches, IReporter reporter, CancellationToken cancellation)
+{
+    /// <summary>Does the stage's work unless its outputs are what it would make.</summary>
+    /// <param name="isForced">Work although nothing changed.</param>
+    /// <param name="work">The stage. It throws, or reports an error, when it cannot be done.</param>
+    /// <returns>False when there was nothing to do.</returns>
+    public bool Run(Stage stage, bool isForced, Action<StageWork> work)
+    {
+        using StageLock taken = StageLock.Take(layout, reporter, cancellation);
+        PipelineState pipeline = new(recipe, layout, modelCaches);
+        StageState state = pipeline.Of(stage);
+        state.WriteFingerprint(layout);
+        bool hasToRun = isForced || !state.IsUpToDate;
+        if (hasToRun)
+            Do(stage, state, pipeline, work);
+        else
+            reporter.Message($"{StageLayout.VerbOf(stage)}: up to date");
+
+        // The stages after this one read its outputs; a build looks at their fingerprint files next.
+        pipeline.WriteFingerprints();
+        reporter.Result(new JsonObject
+        {
+            ["stage"] = StageLayout.VerbOf(stage),
+            ["up_to_date"] = !hasToRun,
+            ["outputs"] = new JsonArray([.. layout.OutputFiles(stage).Select(f => (JsonNode)f)]),
+        });
+        return hasToRun;
+    }
+
+    private void Do(Stage stage, StageState state, PipelineState pipeline, Action<StageWork> work)
+    {
+        File.Delete(layout.Manifest(stage));
+        string directory = layout.Work(stage);
+        Remove(directory);
+        Directory.CreateDirectory(directory);
+        DiagnosticBag bag = new(reporter);
+        StageWork given = new(recipe, layout, directory, new CountingReporter(reporter, bag), cancellation);
+        work(given);
+        bag.ThrowIfErrors();
+        cancellation.ThrowIfCancellationRequested();
+
+        foreach (string output in layout.Outputs(stage))
+            Replace(output, given.At(output));
+        Remove(directory);
+
+        Dictionary<string, OutputContent> outputs = [];
+        foreach (string file in layout.OutputFiles(stage))
+        {
+            string path = Path.Combine(layout.Root, file);
+            outputs[file] = new OutputContent(pipeline.Hash(path), new FileInfo(path).Length);
+        }
+
+        new StageManifest(StageLayout.VerbOf(stage), state.Fingerprint, ToolVersion.Current, state.Recipe, state.Inputs, outputs).Write(layout.Manifest(stage));
+    }
+
+    /// <summary>Gives what the stage made its name. What it did not make in its work directory (the trainer replaces its own directory) stays.</summary>
+    private static void Replace(string output, string made)
+    {
+        if (Directory.Exists(made))
+        {
+            string old = output + ".old";
+            Remove(old);
+            if (Directory.Exists(output))
+                Directory.Move(output, old);
+            Directory.Move(made, output);
+            Remove(old);
+        }
+        else if (File.Exists(made))
+        {
+            File.Move(made, output, overwrite: true);
+        }
+    }
+
+    private static void Remove(string directory)
+    {
+        if (Directory.Exists(directory))
+            Directory.Delete(directory, recursive: true);
+    }
+
+    /// <summary>Passes everything on and remembers errors, so that a stage that reported one is not finished.</summary>
+    private sealed class CountingReporter(IReporter inner, DiagnosticBag bag) : IReporter
+    {
+        public bool HasErrors => bag.HasErrors;
+
+        public void Report(Diagnostic diagnostic) => bag.Report(diagnostic);
+
+        public void Message(string text) => inner.Message(text);
+
+        public void Progress(string text, JsonObject values) => inner.Progress(text, values);
+
+        public void Result(JsonObject values) => inner.Result(values);
+    }
+}

@@ -1,0 +1,78 @@
+// The verb's boundary: chooses the reporter, and turns every way of ending into an exit code.
+using System.CommandLine;
+using LoraBuild.Core.Diagnostics;
+
+namespace LoraBuild.Worker.Hosting;
+
+public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancellation)
+{
+    // errno ENOSPC and EDQUOT; ERROR_DISK_FULL and ERROR_HANDLE_DISK_FULL as HRESULTs.
+    private static readonly int[] DiskFull = [28, 122, unchecked((int)0x80070070), unchecked((int)0x80070027)];
+
+    public int Run(ParseResult options, Action<VerbContext> work) =>
+        Run(options.GetValue(SharedOptions.Events), options, work);
+
+    /// <summary>For what happens before a command line could be understood.</summary>
+    public int RunWithEvents(bool hasEvents, Action<VerbContext> work) => Run(hasEvents, null, work);
+
+    private int Run(bool hasEvents, ParseResult? options, Action<VerbContext> work)
+    {
+        StreamWriter? output = hasEvents ? host.OpenOutput() : null;
+        IReporter reporter = output is null ? new TextReporter(host.Error) : new EventReporter(output);
+        if (hasEvents && options is not null)
+            ProcessSignals.CancelAtEndOf(host.Input, cancellation);
+        try
+        {
+            work(new VerbContext(host, reporter, cancellation.Token, options));
+            return reporter.HasErrors ? CommandLine.Failed : CommandLine.Done;
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+            return CommandLine.Cancelled;
+        }
+        catch (DiagnosticException e)
+        {
+            foreach (Diagnostic diagnostic in e.Diagnostics)
+                reporter.Report(diagnostic);
+            return e.Diagnostics.Any(d => d.Code == "LB0801") ? CommandLine.WrongUsage : CommandLine.Failed;
+        }
+        catch (IOException e) when (DiskFull.Contains(e.HResult))
+        {
+            reporter.Report(Diagnostic.Error("LB0810", $"the disk is full: {e.Message} Nothing unfinished has its final name; make room and run again."));
+            return CommandLine.Failed;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            reporter.Report(Diagnostic.Error("LB0811", $"a file cannot be read or written: {e.Message}"));
+            return CommandLine.Failed;
+        }
+        catch (Exception e) when (Inner<DllNotFoundException>(e) is { } missing)
+        {
+            reporter.Report(Diagnostic.Error("LB0812", missing.Message));
+            return CommandLine.Failed;
+        }
+        catch (Exception e)
+        {
+            host.Error.WriteLine(e);
+            reporter.Report(Diagnostic.Error("LB0899", $"this is a fault of lorabuild, not of the input: {e.GetType().Name}: {e.Message}"));
+            return CommandLine.Failed;
+        }
+        finally
+        {
+            output?.Flush();
+        }
+    }
+
+    /// <summary>A native library that is missing may show first in a type's initialiser.</summary>
+    private static T? Inner<T>(Exception e)
+        where T : Exception
+    {
+        for (Exception? inner = e; inner is not null; inner = inner.InnerException)
+        {
+            if (inner is T found)
+                return found;
+        }
+
+        return null;
+    }
+}

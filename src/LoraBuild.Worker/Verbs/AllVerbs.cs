@@ -1,0 +1,13 @@
+// The list of verbs, in the order of the help.
+using System.CommandLine;
+
+namespace LoraBuild.Worker.Verbs;
+
+internal static class AllVerbs
+{
+    public static IEnumerable<Command> Create(VerbRunner runner) =>
+    [
+        FingerprintVerb.Create(runner),
+        VersionVerb.Create(runner),
+    ];
+}
