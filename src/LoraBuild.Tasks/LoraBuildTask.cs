@@ -143,7 +143,7 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
         {
             if (isCancelled)
                 return false;
-            process = WorkerProcess.Start(worker, string.IsNullOrEmpty(DotnetHost) ? "dotnet" : DotnetHost, requestFile);
+            process = WorkerProcess.Start(worker, string.IsNullOrEmpty(DotnetHost) ? "dotnet" : DotnetHost, requestFile, ProjectDirectory);
             running = process;
         }
 
@@ -197,5 +197,8 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
     private void LogFailure(string code, string text) =>
         Log.LogError(Subcategory, code, code, BuildEngine.ProjectFileOfTaskNode, BuildEngine.LineNumberOfTaskNode, BuildEngine.ColumnNumberOfTaskNode, 0, 0, "{0}", text);
 
-    private string Absolute(string path) => Path.GetFullPath(path, Path.GetDirectoryName(BuildEngine.ProjectFileOfTaskNode)!);
+    /// <summary>Relative paths of the project and of its recipe overrides start here.</summary>
+    private string ProjectDirectory => Path.GetDirectoryName(BuildEngine.ProjectFileOfTaskNode)!;
+
+    private string Absolute(string path) => Path.GetFullPath(path, ProjectDirectory);
 }

@@ -25,7 +25,7 @@ internal sealed class WorkerProcess : IDisposable
         }
     }
 
-    public static WorkerProcess Start(string worker, string dotnetHost, string requestFile)
+    public static WorkerProcess Start(string worker, string dotnetHost, string requestFile, string workingDirectory)
     {
         bool isAssembly = worker.EndsWith(".dll", StringComparison.OrdinalIgnoreCase);
         ProcessStartInfo start = new(isAssembly ? dotnetHost : worker)
@@ -37,7 +37,7 @@ internal sealed class WorkerProcess : IDisposable
             RedirectStandardError = true,
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
-            WorkingDirectory = Path.GetDirectoryName(requestFile)!,
+            WorkingDirectory = workingDirectory,
         };
         if (isAssembly)
             start.ArgumentList.Add(worker);

@@ -1,6 +1,5 @@
 // The command line as a whole: verbs, usage errors, and the boundary where everything that can go wrong becomes an exit code.
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Worker.Hosting;
 using LoraBuild.Worker.Verbs;

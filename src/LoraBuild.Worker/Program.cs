@@ -1,4 +1,5 @@
 // Entry point of `lorabuild`: the console, the environment and the signals of the process, and nothing else.
+using LoraBuild.Worker;
 using LoraBuild.Worker.Hosting;
 
 using CancellationTokenSource cancellation = new();

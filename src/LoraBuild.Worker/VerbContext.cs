@@ -1,11 +1,12 @@
 // What a verb works with while it runs.
 using System.CommandLine;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Worker.Hosting;
 
-namespace LoraBuild.Worker.Hosting;
+namespace LoraBuild.Worker;
 
 /// <param name="Options">The parsed command line; null while the command line itself is being refused.</param>
-public sealed record VerbContext(WorkerHost Host, IReporter Reporter, CancellationToken Cancellation, ParseResult? Options)
+public sealed record VerbContext(WorkerHost Host, IReporter Reporter, ParseResult? Options, CancellationToken Cancellation)
 {
     public T? Value<T>(Option<T> option) => Options!.GetValue(option);
 

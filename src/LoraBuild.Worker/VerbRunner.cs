@@ -1,8 +1,9 @@
 // The verb's boundary: chooses the reporter, and turns every way of ending into an exit code.
 using System.CommandLine;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Worker.Hosting;
 
-namespace LoraBuild.Worker.Hosting;
+namespace LoraBuild.Worker;
 
 public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancellation)
 {
@@ -23,7 +24,7 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
             ProcessSignals.CancelAtEndOf(host.Input, cancellation);
         try
         {
-            work(new VerbContext(host, reporter, cancellation.Token, options));
+            work(new VerbContext(host, reporter, options, cancellation.Token));
             return reporter.HasErrors ? CommandLine.Failed : CommandLine.Done;
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)

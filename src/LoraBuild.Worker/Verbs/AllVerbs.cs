@@ -7,6 +7,8 @@ internal static class AllVerbs
 {
     public static IEnumerable<Command> Create(VerbRunner runner) =>
     [
+        TokenizeVerb.Create(runner),
+        DetokenizeVerb.Create(runner),
         FingerprintVerb.Create(runner),
         VersionVerb.Create(runner),
     ];

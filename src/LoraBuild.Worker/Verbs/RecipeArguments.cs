@@ -22,6 +22,9 @@ internal static class RecipeArguments
 
     public static StageLayout Layout(VerbContext context) => new(Path.TrimEndingDirectorySeparator(context.RequiredPath(SharedOptions.Output)));
 
-    public static StageRunner Runner(VerbContext context) =>
-        new(Recipe(context), Layout(context), context.Host.ModelCaches(), context.Reporter, context.Cancellation);
+    public static StageRunner Runner(VerbContext context)
+    {
+        StageLayout layout = Layout(context);
+        return new StageRunner(Recipe(context), layout, context.Host.ModelCaches(), context.Reporter, context.Cancellation);
+    }
 }

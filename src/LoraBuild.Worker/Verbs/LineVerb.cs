@@ -1,0 +1,23 @@
+// What the verbs that answer JSON Lines have in common: where questions come from and where answers go.
+using System.Text.Json.Nodes;
+using LoraBuild.Worker.Hosting;
+
+namespace LoraBuild.Worker.Verbs;
+
+internal static class LineVerb
+{
+    /// <summary>Questions from <c>--input</c> or standard input, answers to standard output.</summary>
+    public static void Run(VerbContext context, Func<JsonObject, JsonObject> answer)
+    {
+        using StreamWriter output = context.Host.OpenOutput();
+        string? file = context.Value(SharedOptions.Input);
+        if (file is null or "-")
+        {
+            JsonLines.Answer(context.Host.Input, output, answer, context.Cancellation);
+            return;
+        }
+
+        using FileStream input = File.OpenRead(context.RequiredFile(SharedOptions.Input));
+        JsonLines.Answer(input, output, answer, context.Cancellation);
+    }
+}
