@@ -44,6 +44,8 @@ public static class SharedOptions
 
     public static Option<string> Input { get; } = new("--input") { Description = "The file that is read; - or nothing: standard input.", HelpName = "FILE" };
 
+    public static Option<bool> Json { get; } = new("--json") { Description = "As JSON instead of tables." };
+
     private static Option<T> Checked<T>(Option<T> option, Func<string, string?> complaint)
     {
         option.Validators.Add(result =>

@@ -9,6 +9,7 @@ internal static class AllVerbs
     [
         TokenizeVerb.Create(runner),
         DetokenizeVerb.Create(runner),
+        InspectVerb.Create(runner),
         FingerprintVerb.Create(runner),
         VersionVerb.Create(runner),
     ];
