@@ -51,6 +51,11 @@ internal static class KeyWalk
         ILookup<string, string> byLeaf = keys.ToLookup(k => k.Key.Name[(k.Key.Name.LastIndexOf('.') + 1)..], k => k.Key.Name, StringComparer.Ordinal);
         if (RecipeText.Nearest(key, byLeaf.Select(g => g.Key).Order(StringComparer.Ordinal)) is { } leaf)
             return $"{message} Did you mean {string.Join(" or ", byLeaf[leaf])}?";
+
+        // Other tools' short names: epochs, batch_size, alpha, dropout.
+        List<string> longer = [.. byLeaf.Where(g => key.Length > 2 && $"_{g.Key}_".Contains($"_{key}_", StringComparison.Ordinal)).SelectMany(g => g)];
+        if (longer.Count is > 0 and <= 3)
+            return $"{message} Did you mean {string.Join(" or ", longer)}?";
         return $"{message} Keys here are {string.Join(", ", children)}.";
     }
 

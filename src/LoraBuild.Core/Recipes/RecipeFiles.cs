@@ -107,11 +107,17 @@ internal sealed class RecipeFiles(IDiagnosticSink sink)
         {
             using FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read);
             // Read up to a limit and not to the end: a pipe or a device has no length, and perhaps no end.
-            byte[] bytes = new byte[MaxBytes + 1];
-            int count = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
-            if (count > MaxBytes)
-                return Unreadable("LB0003", FormattableString.Invariant($"the file has more than {MaxBytes} bytes; that is no recipe."));
-            using StreamReader reader = new(new MemoryStream(bytes, 0, count), StrictUtf8);
+            MemoryStream bytes = new();
+            byte[] part = new byte[1 << 14];
+            for (int count; (count = stream.Read(part)) > 0;)
+            {
+                bytes.Write(part, 0, count);
+                if (bytes.Length > MaxBytes)
+                    return Unreadable("LB0003", FormattableString.Invariant($"the file has more than {MaxBytes} bytes; that is no recipe."));
+            }
+
+            bytes.Position = 0;
+            using StreamReader reader = new(bytes, StrictUtf8);
             return reader.ReadToEnd();
         }
         catch (DecoderFallbackException)

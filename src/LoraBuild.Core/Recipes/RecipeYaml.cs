@@ -11,7 +11,7 @@ internal sealed class RecipeYaml
 {
     public const int MaxCharacters = 1 << 20;
     private const int MaxDepth = 32;
-    private const int MaxValues = 100_000;
+    private const int MaxValues = 20_000;
 
     private readonly RecipeOrigin origin;
     private readonly bool hasPlaces;

@@ -53,6 +53,8 @@ public sealed class RecipeErrorsTests : IDisposable
     [InlineData("extend: a.yaml", 3, 1, "LB0005", "unknown key 'extend'. Did you mean extends?")]
     [InlineData("learning-rate: 1", 3, 1, "LB0005", "unknown key 'learning-rate'. Did you mean train.learning_rate?")]
     [InlineData("train: { eval: 0.1 }", 3, 10, "LB0005", "unknown key 'eval' in train. Did you mean dataset.split.eval?")]
+    [InlineData("train: { epochs: 3 }", 3, 10, "LB0005", "unknown key 'epochs' in train. Did you mean train.num_train_epochs?")]
+    [InlineData("adapter: { alpha: 3 }", 3, 12, "LB0005", "unknown key 'alpha' in adapter. Did you mean adapter.lora_alpha or adapter.alpha_pattern?")]
     [InlineData("merge: { zzzzzzzzzzzzzz: 0.1 }", 3, 10, "LB0005", "unknown key 'zzzzzzzzzzzzzz' in merge. Keys here are dtype, max_shard_size, max_drift.")]
     [InlineData("adapter: { type: none, init_from: x }", 3, 35, "LB0010", "adapter.init_from gives an adapter, and adapter.type none trains the model's own weights.")]
     [InlineData("adapter: { type: none, modules_to_save: [lm_head] }", 3, 41, "LB0010", "adapter.modules_to_save belongs to an adapter")]
