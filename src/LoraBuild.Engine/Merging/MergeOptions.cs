@@ -1,0 +1,19 @@
+// What a merge may be told, and what it says afterwards.
+using LoraBuild.Core.Formats;
+
+namespace LoraBuild.Engine.Merging;
+
+public sealed record MergeOptions
+{
+    /// <summary>Type of the merged floating-point weights; null: each tensor keeps the base's.</summary>
+    public TensorDtype? Dtype { get; init; }
+
+    /// <summary>Bytes of tensor data in one file, as transformers' <c>max_shard_size</c>; a larger tensor has a file of its own.</summary>
+    public long MaxShardSize { get; init; } = 5_000_000_000;
+}
+
+/// <param name="ModulesMerged">Modules that got a low-rank update.</param>
+/// <param name="TensorsReplaced">Tensors taken whole from the adapter (modules_to_save) or from a full fine-tuning.</param>
+/// <param name="TotalBytes">Tensor data written.</param>
+/// <param name="IsHeadUntied">The base ties lm_head to the embedding, the merged model does not: the adapter trained them apart.</param>
+public sealed record MergeReport(int ModulesMerged, int TensorsReplaced, int Tensors, long TotalBytes, int Shards, bool IsHeadUntied);

@@ -1,0 +1,55 @@
+// One tensor of a merged model: where its values come from, and how they are streamed into the file.
+using System.Buffers;
+using LoraBuild.Core.Formats;
+
+namespace LoraBuild.Engine.Merging;
+
+/// <param name="Name">In the merged model.</param>
+/// <param name="Dtype">In the merged model.</param>
+/// <param name="Source">Holds the values before the update.</param>
+/// <param name="Pair">The low-rank pair to add; null: the values are only converted.</param>
+/// <param name="IsReplaced">The values come from the adapter or the fine-tuned weights, not from the base.</param>
+internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsFile Source, TensorEntry Entry, LoraPair? Pair, float Scaling, SafetensorsFile? Adapter, bool IsReplaced)
+{
+    /// <summary>fp32 elements in flight; bounds the memory whatever the tensor's size.</summary>
+    private const int ChunkElements = 1 << 21;
+
+    public long ByteLength => Entry.ElementCount * Dtype.ByteSize();
+
+    public TensorToWrite ToWrite() => new(Name, Dtype, Entry.Shape, Write);
+
+    private void Write(Stream stream)
+    {
+        if (Pair is null && Dtype == Entry.Dtype)
+        {
+            Source.CopyTo(Entry.Name, stream);
+            return;
+        }
+
+        int columns = Pair is null ? 1 : (int)Entry.Shape[^1];
+        LowRankUpdate? update = Pair is null ? null : Update(columns);
+        int chunk = Math.Max(columns, ChunkElements / columns * columns);
+        float[] values = ArrayPool<float>.Shared.Rent(chunk);
+        byte[] stored = ArrayPool<byte>.Shared.Rent(chunk * Dtype.ByteSize());
+        for (long done = 0; done < Entry.ElementCount; done += chunk)
+        {
+            int count = (int)Math.Min(chunk, Entry.ElementCount - done);
+            int size = Entry.Dtype.ByteSize();
+            FloatConversion.ToFloat32(Entry.Dtype, Source.GetBytes(Entry, done * size, count * size), values);
+            update?.Apply(values.AsMemory(0, count), (int)(done / columns));
+            FloatConversion.FromFloat32(Dtype, values.AsSpan(0, count), stored);
+            stream.Write(stored, 0, count * Dtype.ByteSize());
+        }
+
+        ArrayPool<float>.Shared.Return(values);
+        ArrayPool<byte>.Shared.Return(stored);
+    }
+
+    private LowRankUpdate Update(int columns) => new(
+        Adapter!.ReadFloat32(Pair!.A.Name),
+        Adapter.ReadFloat32(Pair.B.Name),
+        Pair.Magnitude is null ? null : Adapter.ReadFloat32(Pair.Magnitude.Name),
+        Pair.R,
+        columns,
+        Scaling);
+}
