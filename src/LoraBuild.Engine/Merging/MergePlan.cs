@@ -34,6 +34,8 @@ internal sealed record MergePlan(IReadOnlyList<MergedTensor> Tensors, bool IsHea
         AddReplacements(model, isTied, adapter.Weights, adapter.Replacements, adapter.Directory, options, changed, unmatched);
         RefuseUnmatched(adapter.Directory, unmatched, model);
         KeepTied(model, isTied && adapter.Config.EnsureWeightTying, changed);
+        if (isTied && !adapter.Config.EnsureWeightTying)
+            KeepHead(model, options, changed);
         return Complete(model, isTied, options, changed);
     }
 
@@ -72,6 +74,13 @@ internal sealed record MergePlan(IReadOnlyList<MergedTensor> Tensors, bool IsHea
     {
         if (wasOneParameter && changed.ContainsKey(Head) && BaseTensorNames.Embedding(model) is string embedding && changed.ContainsKey(embedding))
             changed.Remove(Head);
+    }
+
+    /// <summary>PEFT trains a copy of a tied embedding; the head goes on with the untouched weights.</summary>
+    private static void KeepHead(ModelFiles model, MergeOptions options, Dictionary<string, MergedTensor> changed)
+    {
+        if (BaseTensorNames.Embedding(model) is string embedding && changed.ContainsKey(embedding) && !changed.ContainsKey(Head))
+            changed.Add(Head, Unchanged(model, Head, embedding, model.Tensors[embedding], options));
     }
 
     private static MergePlan Complete(ModelFiles model, bool isTied, MergeOptions options, Dictionary<string, MergedTensor> changed)
