@@ -31,7 +31,7 @@ internal sealed class AddedVocabulary
             (token.Normalized ? normalized : raw).Add(searched, i);
             contentOfId[token.Id] = searched;
             if (token.Special)
-                specialContents.Add(searched);
+                specialContents.Add(token.Content);
         }
     }
 
@@ -42,6 +42,7 @@ internal sealed class AddedVocabulary
     /// <summary>The content as it is looked for: normalized where the token says so.</summary>
     public string? ContentOf(int id) => contentOfId.GetValueOrDefault(id);
 
+    /// <summary>Whether a token's string is that of a special token; one that is looked for in normalized text and changed by that never is, as in the library.</summary>
     public bool IsSpecial(string content) => specialContents.Contains(content);
 
     /// <summary>Cuts the text at the added tokens; the pieces between them come normalized.</summary>
@@ -76,8 +77,9 @@ internal sealed class AddedVocabulary
                 continue;
             if (token.Lstrip)
             {
-                while (start > done && UnicodeClasses.IsWhiteSpace(span[start - 1]))
+                while (start > 0 && UnicodeClasses.IsWhiteSpace(span[start - 1]))
                     start--;
+                start = Math.Min(Math.Max(start, done), stop);
             }
 
             if (token.Rstrip)
@@ -86,12 +88,11 @@ internal sealed class AddedVocabulary
                     stop++;
             }
 
-            // An earlier match may have taken the whitespace that this one begins with.
-            if (start < done)
-                continue;
+            // A match that begins in whitespace which an earlier one took still counts, as in the library.
             if (start > done)
                 output.Add(new Segment(text.Slice(done, start - done), -1));
-            output.Add(new Segment(text.Slice(start, stop - start), token.Id));
+            if (stop > start)
+                output.Add(new Segment(text.Slice(start, stop - start), token.Id));
             done = stop;
         }
 

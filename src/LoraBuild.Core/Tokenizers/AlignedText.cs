@@ -4,8 +4,12 @@ namespace LoraBuild.Core.Tokenizers;
 /// <param name="Text">Without lone surrogates.</param>
 /// <param name="Starts">For each unit the start of its span in the original, in UTF-16 units; null: the text is the original itself, or places are not wanted.</param>
 /// <param name="Ends">The exclusive ends of those spans; null together with <paramref name="Starts"/>.</param>
-internal sealed record AlignedText(string Text, int[]? Starts = null, int[]? Ends = null)
+/// <param name="Origin">Where in the original the first unit came from: known even where places are not kept.</param>
+internal sealed record AlignedText(string Text, int[]? Starts = null, int[]? Ends = null, int Origin = 0)
 {
+    /// <summary>0 exactly for what stands at the start of the original text.</summary>
+    public int OriginOf(int unit) => Starts is null ? Origin + unit : Starts[unit];
+
     public int StartOf(int unit) => Starts is null ? unit : Starts[unit];
 
     public int EndOf(int unit) => Ends is null ? unit + 1 : Ends[unit];
@@ -17,6 +21,9 @@ internal readonly record struct TextPiece(AlignedText Text, int Start, int Lengt
     public ReadOnlySpan<char> Span => Text.Text.AsSpan(Start, Length);
 
     public int End => Start + Length;
+
+    /// <summary>Whether the piece begins where the whole text begins, whatever was prepended to it.</summary>
+    public bool IsAtTextStart => Length > 0 && Text.OriginOf(Start) == 0;
 
     public TextPiece Slice(int start, int length) => new(Text, Start + start, length);
 }
@@ -74,7 +81,7 @@ internal sealed class AlignedTextBuilder(TextPiece source, bool hasPlaces)
             Append(source.Span[i], i);
     }
 
-    public TextPiece ToPiece() => new(new AlignedText(text.ToString(), starts?.ToArray(), ends?.ToArray()), 0, text.Length);
+    public TextPiece ToPiece() => new(new AlignedText(text.ToString(), starts?.ToArray(), ends?.ToArray(), source.Length > 0 ? source.Text.OriginOf(source.Start) : 0), 0, text.Length);
 
     private (int First, int Last) CodePointUnits(int unit)
     {

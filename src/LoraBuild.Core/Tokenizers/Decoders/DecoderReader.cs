@@ -1,4 +1,5 @@
 // Chooses a decoder by its type.
+using LoraBuild.Core.Tokenizers.PreTokenizers;
 using LoraBuild.Core.Tokenizers.Regex;
 
 namespace LoraBuild.Core.Tokenizers.Decoders;
@@ -23,6 +24,15 @@ internal static class DecoderReader
             case "Replace":
                 (OnigRegex? regex, string? text) = PatternReader.Read(view["pattern"]);
                 return new ReplaceDecoder(regex, text, view["content"].AsString());
+            case "WordPiece":
+                return new WordPieceDecoder(view["prefix"].AsString(), view["cleanup"].AsBool());
+            case "BPEDecoder":
+                return new BpeDecoder(view["suffix"].AsString());
+            case "Metaspace":
+                (string mark, PrependScheme scheme, _) = PreTokenizerReader.ReadMetaspace(view);
+                return new MetaspaceDecoder(mark, scheme != PrependScheme.Never);
+            case "CTC":
+                return new CtcDecoder(view["pad_token"].AsString(), view["word_delimiter_token"].AsString(), view["cleanup"].AsBool());
             default:
                 throw view.Error("LB0204", $"the decoder type \"{type}\" is not supported");
         }

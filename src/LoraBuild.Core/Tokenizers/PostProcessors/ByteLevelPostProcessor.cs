@@ -28,8 +28,9 @@ internal sealed class ByteLevelPostProcessor(bool addsPrefixSpace, bool trimsOff
                 trailing++;
             if (leading > 0)
             {
-                if (addsPrefixSpace && (i == 0 || start == 0))
-                    leading--;
+                // More than one space cannot be the one that was added.
+                if (addsPrefixSpace && leading == 1 && (i == 0 || start == 0))
+                    leading = 0;
                 start = Math.Min(start + leading, end);
             }
 

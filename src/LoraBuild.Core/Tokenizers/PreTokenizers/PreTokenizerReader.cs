@@ -13,8 +13,62 @@ internal static class PreTokenizerReader
             "ByteLevel" => new ByteLevelPreTokenizer(view.OptionalBool("add_prefix_space", true), view.OptionalBool("use_regex", true), writesBytes),
             "Split" => ReadSplit(view),
             "Digits" => new DigitsPreTokenizer(view.OptionalBool("individual_digits", false)),
+            "Metaspace" => CreateMetaspace(view),
+            "Whitespace" => new WhitespacePreTokenizer(),
+            "WhitespaceSplit" => CodePointPreTokenizer.AtWhitespace(),
+            "BertPreTokenizer" => new BertPreTokenizer(),
+            "Punctuation" => CodePointPreTokenizer.AtPunctuation(view.TryGet("behavior", out JsonView behavior) ? ReadBehavior(behavior) : SplitBehavior.Isolated),
+            "CharDelimiterSplit" => CodePointPreTokenizer.AtDelimiter(ReadCodePoint(view["delimiter"])),
+            "FixedLength" => new FixedLengthPreTokenizer(ReadLength(view)),
             _ => throw view.Error("LB0204", $"the pre-tokenizer type \"{type}\" is not supported"),
         };
+    }
+
+    /// <summary>Metaspace's settings, from new keys (<c>prepend_scheme</c>) and old (<c>add_prefix_space</c>); the decoder has the same.</summary>
+    public static (string Replacement, PrependScheme Scheme, bool Splits) ReadMetaspace(JsonView view)
+    {
+        string replacement = view["replacement"].AsString();
+        ReadCodePoint(view["replacement"]);
+        PrependScheme scheme = PrependScheme.Always;
+        if (view.TryGet("prepend_scheme", out JsonView named))
+        {
+            scheme = named.AsString() switch
+            {
+                "always" => PrependScheme.Always,
+                "never" => PrependScheme.Never,
+                "first" => PrependScheme.First,
+                string other => throw named.Error("LB0203", $"the scheme \"{other}\" is not always, never or first"),
+            };
+        }
+
+        // Old files may say it twice; the library refuses a contradiction.
+        if (view.TryGet("add_prefix_space", out JsonView adds) && !adds.AsBool())
+        {
+            if (scheme != PrependScheme.Never)
+                throw adds.Error("LB0203", "add_prefix_space is false, but prepend_scheme is not \"never\"");
+        }
+
+        return (replacement, scheme, view.OptionalBool("split", true));
+    }
+
+    private static MetaspacePreTokenizer CreateMetaspace(JsonView view)
+    {
+        (string replacement, PrependScheme scheme, bool splits) = ReadMetaspace(view);
+        return new MetaspacePreTokenizer(replacement, scheme, splits);
+    }
+
+    private static int ReadLength(JsonView view)
+    {
+        int length = view.TryGet("length", out JsonView value) ? value.AsInt() : 5;
+        return length > 0 ? length : throw view.Error("LB0203", $"the length must be at least 1, got {length}");
+    }
+
+    private static int ReadCodePoint(JsonView view)
+    {
+        string text = view.AsString();
+        return System.Text.Rune.TryGetRuneAt(text.Length == 0 ? " " : text, 0, out System.Text.Rune rune) && rune.Utf16SequenceLength == text.Length
+            ? rune.Value
+            : throw view.Error("LB0203", $"one character is expected, got \"{text}\"");
     }
 
     /// <summary>Whether the last step, and no step before it, turns text into bytes.</summary>

@@ -51,10 +51,10 @@ internal static class UnicodeClasses
     /// <summary>The word characters that are looked at beside a <c>single_word</c> added token: <see cref="IsWord"/> and the two joiners.</summary>
     public static bool IsWordBesideAddedToken(int c) => IsWord(c) || c is 0x200C or 0x200D;
 
-    /// <summary>ASCII punctuation, or a punctuation category.</summary>
+    /// <summary>ASCII punctuation, or a punctuation category of the reference library's table (Unicode 8, where U+166D and U+111C9 were still punctuation).</summary>
     public static bool IsPunctuation(int c) => c < 0x80
         ? c is (>= 33 and <= 47) or (>= 58 and <= 64) or (>= 91 and <= 96) or (>= 123 and <= 126)
-        : IsIn(c, Punctuation);
+        : (IsIn(c, Punctuation) && !NormalizationData.IsNewPunctuation(c)) || c is 0x166D or 0x111C9;
 
     /// <summary>The ideographs that BERT isolates: CJK Unified Ideographs, their extensions A–E, and the compatibility blocks.</summary>
     public static bool IsBertIdeograph(int c) => c is (>= 0x4E00 and <= 0x9FFF) or (>= 0x3400 and <= 0x4DBF) or (>= 0x20000 and <= 0x2A6DF)
