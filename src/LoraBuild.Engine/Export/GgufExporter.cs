@@ -1,0 +1,102 @@
+// Hugging Face directory → GGUF file that llama.cpp loads: metadata, tokenizer, tensors, streamed one by one.
+using System.Globalization;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.Gguf;
+
+namespace LoraBuild.Engine.Export;
+
+public sealed record GgufExportOptions
+{
+    /// <summary><c>general.name</c>; null: the model directory's name.</summary>
+    public string? Name { get; init; }
+}
+
+/// <param name="FellBack">Tensors whose rows are no whole number of blocks of the asked type; they are F16.</param>
+public sealed record GgufExportReport(string Path, GgmlType Type, int Tensors, long FileBytes, IReadOnlyList<string> FellBack);
+
+public static class GgufExporter
+{
+    /// <summary>Writes <paramref name="outputFile"/>. Matrices get <paramref name="type"/>, vectors stay F32; a tied head is not written.</summary>
+    /// <exception cref="DiagnosticException">LB0704 family; LB0705 tensors that do not fit it; LB0706 tokenizer; LB04xx damaged input.</exception>
+    public static GgufExportReport Export(string modelDirectory, GgmlType type, string outputFile, GgufExportOptions? options = null)
+    {
+        string directory = Path.GetFullPath(modelDirectory);
+        ModelConfig config = ModelConfig.Load(directory);
+        GgufArchitecture architecture = GgufArchitecture.Of(config);
+        string name = options?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
+        List<GgufKey> keys = GgufMetadata.Of(config, architecture, name, type);
+        keys.AddRange(GgufTokenizer.Read(directory, config));
+        using ModelFiles model = ModelFiles.Open(directory);
+        List<string> fellBack = [];
+        List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, type, fellBack);
+        GgufWriter.Write(outputFile, keys, tensors);
+        return new GgufExportReport(Path.GetFullPath(outputFile), type, tensors.Count, new FileInfo(outputFile).Length, fellBack);
+    }
+
+    /// <summary>What may stand in <c>general.name</c>. llama.cpp recognises Phi-3 by its name and then refuses another family's vocabulary, so no other model may carry it.</summary>
+    public static string SafeName(string name, string architecture)
+    {
+        string clean = new([.. name.Where(c => char.IsLetterOrDigit(c) || " -_.+()".Contains(c, StringComparison.Ordinal)).Take(64)]);
+        if (architecture != "phi3")
+            clean = clean.Replace("phi-3", "phi 3", StringComparison.OrdinalIgnoreCase).Replace("phi3", "phi 3", StringComparison.OrdinalIgnoreCase);
+        return clean.Trim().Length == 0 ? "model" : clean.Trim();
+    }
+
+    private static List<GgufTensorToWrite> Tensors(ModelFiles model, ModelConfig config, GgufArchitecture architecture, GgmlType type, List<string> fellBack)
+    {
+        CheckVocabulary(model, config);
+        List<(string Order, GgufTensorToWrite Tensor)> tensors = [];
+        List<string> unknown = [];
+        foreach ((string name, TensorEntry entry) in model.Tensors)
+        {
+            if (name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (name == "lm_head.weight" && config.TieWordEmbeddings))
+                continue; // old files hold the rope table; a tied head is the embedding
+            if (GgufArchitecture.TensorName(name) is not string ggufName || !entry.Dtype.IsFloat() || entry.Shape.Length is not (1 or 2))
+            {
+                unknown.Add($"{name} {entry.Dtype.SafetensorsName()} {entry.ShapeText}");
+                continue;
+            }
+
+            GgmlType ownType = entry.Shape.Length == 1 ? GgmlType.F32 : type;
+            if (entry.Shape[^1] % GgmlTypes.Block(ownType)!.Value.Elements != 0)
+            {
+                ownType = GgmlType.F16;
+                fellBack.Add(ggufName);
+            }
+
+            RowEncoder encoder = new(model.FileOf(name), entry, ownType, architecture.PermutedHeads(name, config));
+            tensors.Add((Order(ggufName), new GgufTensorToWrite(ggufName, ownType, [.. entry.Shape.Reverse()], encoder.Write)));
+        }
+
+        if (unknown.Count > 0)
+            throw new DiagnosticException("LB0705", $"{unknown.Count} tensors have no place in a {architecture.Name} GGUF file: {NameList.Text(unknown)}", model.Directory);
+        if (!config.TieWordEmbeddings && !model.Tensors.ContainsKey("lm_head.weight"))
+            throw new DiagnosticException("LB0705", "the model has no lm_head.weight although config.json says that it is not tied to the embedding (tie_word_embeddings: false); llama.cpp would load it and answer nonsense", model.Directory);
+        if (config.Rope.Type == "llama3")
+        {
+            float[] factors = RopeFrequencies.Llama3Factors(config.Rope, config.HeadDim);
+            tensors.Add((Order("rope_freqs.weight"), new GgufTensorToWrite("rope_freqs.weight", GgmlType.F32, [factors.Length], TensorToWrite.FromFloat32("rope_freqs.weight", [factors.Length], factors).WriteBytes)));
+        }
+
+        return [.. tensors.OrderBy(t => t.Order, StringComparer.Ordinal).Select(t => t.Tensor)];
+    }
+
+    private static void CheckVocabulary(ModelFiles model, ModelConfig config)
+    {
+        TensorEntry embedding = model.FileOf("model.embed_tokens.weight").Tensors["model.embed_tokens.weight"];
+        if (embedding.Shape.Length != 2 || embedding.Shape[0] != config.VocabSize || embedding.Shape[1] != config.HiddenSize)
+            throw new DiagnosticException("LB0705", $"model.embed_tokens.weight is {embedding.ShapeText} but config.json says [{config.VocabSize}, {config.HiddenSize}] (vocab_size, hidden_size)", model.Directory);
+    }
+
+    /// <summary>The embedding, the layers by number, what comes after them: the order in which llama.cpp needs them.</summary>
+    private static string Order(string name)
+    {
+        if (name.StartsWith("token_embd", StringComparison.Ordinal))
+            return "0";
+        if (!name.StartsWith("blk.", StringComparison.Ordinal))
+            return "2" + name;
+        string[] parts = name.Split('.', 3);
+        return $"1{int.Parse(parts[1], CultureInfo.InvariantCulture):d9}.{parts[2]}";
+    }
+}

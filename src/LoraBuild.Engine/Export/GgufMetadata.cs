@@ -1,0 +1,67 @@
+// The metadata keys of a model: its sizes under llama.cpp's names.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.Gguf;
+
+namespace LoraBuild.Engine.Export;
+
+internal static class GgufMetadata
+{
+    public static List<GgufKey> Of(ModelConfig config, GgufArchitecture architecture, string name, GgmlType type)
+    {
+        string arch = architecture.Name;
+        List<GgufKey> keys =
+        [
+            GgufKey.Of("general.architecture", arch),
+            GgufKey.Of("general.type", "model"),
+            GgufKey.Of("general.name", GgufExporter.SafeName(name, arch)),
+            GgufKey.Of("general.file_type", GgmlTypes.FileType(type)),
+            GgufKey.Of("general.quantization_version", 2u),
+            GgufKey.Of($"{arch}.block_count", (uint)config.NumHiddenLayers),
+            GgufKey.Of($"{arch}.context_length", (uint)config.MaxPositionEmbeddings),
+            GgufKey.Of($"{arch}.embedding_length", (uint)config.HiddenSize),
+            GgufKey.Of($"{arch}.feed_forward_length", (uint)config.IntermediateSize),
+            GgufKey.Of($"{arch}.attention.head_count", (uint)config.NumAttentionHeads),
+            GgufKey.Of($"{arch}.attention.head_count_kv", (uint)config.NumKeyValueHeads),
+            GgufKey.Of($"{arch}.attention.layer_norm_rms_epsilon", (float)config.RmsNormEps),
+            GgufKey.Of($"{arch}.rope.freq_base", (float)config.Rope.Theta),
+        ];
+        if (architecture.HasRopeDimensions)
+        {
+            keys.Add(GgufKey.Of($"{arch}.vocab_size", (uint)config.VocabSize));
+            keys.Add(GgufKey.Of($"{arch}.rope.dimension_count", (uint)config.HeadDim));
+        }
+
+        // Without these llama.cpp assumes hidden / heads, and a file for which that is wrong does not load.
+        if (architecture.HasRopeDimensions || config.HeadDim * config.NumAttentionHeads != config.HiddenSize)
+        {
+            keys.Add(GgufKey.Of($"{arch}.attention.key_length", (uint)config.HeadDim));
+            keys.Add(GgufKey.Of($"{arch}.attention.value_length", (uint)config.HeadDim));
+        }
+
+        AddRopeScaling(keys, config, arch);
+        return keys;
+    }
+
+    private static void AddRopeScaling(List<GgufKey> keys, ModelConfig config, string arch)
+    {
+        RopeConfig rope = config.Rope;
+        switch (rope.Type)
+        {
+            case "default":
+            case "llama3": // is a tensor, not metadata: see RopeFrequencies
+                break;
+            case "linear":
+                keys.Add(GgufKey.Of($"{arch}.rope.scaling.type", "linear"));
+                keys.Add(GgufKey.Of($"{arch}.rope.scaling.factor", (float)rope.Factor));
+                break;
+            case "yarn":
+                keys.Add(GgufKey.Of($"{arch}.rope.scaling.type", "yarn"));
+                keys.Add(GgufKey.Of($"{arch}.rope.scaling.factor", (float)rope.Factor));
+                keys.Add(GgufKey.Of($"{arch}.rope.scaling.original_context_length", (uint)rope.OriginalMaxPositionEmbeddings));
+                break;
+            default:
+                throw new DiagnosticException("LB0704", $"rope scaling of the type '{rope.Type}' cannot be exported for {arch}; exported are default, linear, llama3, yarn", config.FilePath);
+        }
+    }
+}

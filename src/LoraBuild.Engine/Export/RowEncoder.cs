@@ -1,0 +1,55 @@
+// Streams one stored tensor into a GGUF file: rows permuted, widened, encoded; parallel over rows, with bounded memory.
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.Gguf;
+
+namespace LoraBuild.Engine.Export;
+
+/// <param name="permutedHeads">Rows are interleaved in so many heads: row 2i + j of a head is row j·d/2 + i of the source; null: as they are.</param>
+internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlType type, int? permutedHeads)
+{
+    /// <summary>Bytes of output in flight.</summary>
+    private const int ChunkBytes = 1 << 24;
+
+    public void Write(Stream stream)
+    {
+        int columns = entry.Shape.Length > 1 || permutedHeads is null ? (int)entry.Shape[^1] : 1; // a permuted bias is a column
+        long rows = entry.ElementCount / columns;
+        // A vector is one row for its type's sake, but a permuted one moves element by element.
+        int rowBytes = (int)GgmlTypes.RowBytes(type, columns);
+        int chunkRows = (int)Math.Clamp(ChunkBytes / rowBytes, 1, rows);
+        byte[] encoded = new byte[(long)chunkRows * rowBytes];
+        for (long first = 0; first < rows; first += chunkRows)
+        {
+            int count = (int)Math.Min(chunkRows, rows - first);
+            long start = first;
+            Parallel.For(
+                0,
+                count,
+                () => new float[columns],
+                (row, _, values) =>
+                {
+                    EncodeRow(SourceRow(start + row, rows), values, encoded.AsSpan(row * rowBytes, rowBytes));
+                    return values;
+                },
+                _ => { });
+            stream.Write(encoded, 0, count * rowBytes);
+        }
+    }
+
+    private void EncodeRow(long sourceRow, float[] values, Span<byte> destination)
+    {
+        int bytes = values.Length * entry.Dtype.ByteSize();
+        FloatConversion.ToFloat32(entry.Dtype, file.GetBytes(entry, sourceRow * bytes, bytes), values);
+        GgmlBlocks.Encode(type, values, destination);
+    }
+
+    private long SourceRow(long row, long rows)
+    {
+        if (permutedHeads is not int heads)
+            return row;
+        long headRows = rows / heads;
+        (long head, long inHead) = Math.DivRem(row, headRows);
+        (long pair, long half) = Math.DivRem(inHead, 2);
+        return (head * headRows) + (half * headRows / 2) + pair;
+    }
+}
