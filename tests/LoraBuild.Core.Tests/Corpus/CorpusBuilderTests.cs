@@ -66,10 +66,21 @@ public sealed class CorpusBuilderTests : IDisposable
         string again = Write("c.txt", "the first text");
         string output = Path.Combine(folder, "corpus.jsonl");
 
-        CorpusReport report = CorpusBuilder.Write([b, again, a], output);
+        CorpusReport report = CorpusBuilder.Write([b, again, a], output, passageLength: 100);
 
         Assert.Equal(new CorpusReport(Files: 3, Texts: 2, Characters: 20, Duplicates: 1), report);
         Assert.Equal("{\"text\":\"the first text\"}\n{\"text\":\"두 번째 글\"}\n", File.ReadAllText(output));
+    }
+
+    [Fact]
+    public void A_long_text_is_cut_at_line_ends()
+    {
+        string file = Write("long.txt", "one\ntwo\n\na line longer than a passage\nthree");
+        string output = Path.Combine(folder, "corpus.jsonl");
+
+        CorpusBuilder.Write([file], output, passageLength: 10);
+
+        Assert.Equal(["{\"text\":\"one\\ntwo\"}", "{\"text\":\"a line longer than a passage\"}", "{\"text\":\"three\"}"], File.ReadAllLines(output));
     }
 
     [Fact]
@@ -77,7 +88,7 @@ public sealed class CorpusBuilderTests : IDisposable
     {
         string output = Path.Combine(folder, "corpus.jsonl");
 
-        Assert.Equal("LB0122", Assert.Single(Assert.Throws<DiagnosticException>(() => CorpusBuilder.Write([], output)).Diagnostics).Code);
+        Assert.Equal("LB0122", Assert.Single(Assert.Throws<DiagnosticException>(() => CorpusBuilder.Write([], output, passageLength: 100)).Diagnostics).Code);
         Assert.Empty(Directory.GetFiles(folder));
     }
 
