@@ -1,0 +1,197 @@
+// A LoRA adapter on a model: attach fresh or from PEFT files, train, save.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Models;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Adapters;
+
+/// <summary>The low-rank updates of a model's linear modules and the modules that are trained whole beside them. Disposing detaches it.</summary>
+public sealed class LoraAdapter : IDisposable
+{
+    private readonly CausalLM model;
+    private readonly PeftAdapterConfig config;
+    private readonly AdapterSwitch shared;
+    private readonly List<(string Path, Parameter Value)> saved; // under a kept tie both paths hold one parameter
+
+    private LoraAdapter(CausalLM model, PeftAdapterConfig config, AdapterSwitch shared, List<LoraLinear> modules, List<(string Path, Parameter Value)> saved)
+    {
+        this.model = model;
+        this.config = config;
+        this.shared = shared;
+        Modules = modules;
+        this.saved = saved;
+        Dictionary<string, LinearLayer> linears = model.LinearModules.ToDictionary(l => l.Path);
+        foreach (LoraLinear module in modules)
+            linears[module.Target.Path].Adapter = module;
+        foreach ((string path, Parameter value) in saved)
+        {
+            ReplacedWeight replacement = new(value, () => shared.IsEnabled);
+            if (path == model.Head.Path)
+                model.Head.Replacement = replacement;
+            else
+                model.Embedding.Replacement = replacement;
+        }
+
+        model.AdapterParameters = Parameters();
+    }
+
+    public IReadOnlyList<LoraLinear> Modules { get; }
+
+    /// <summary>What adapter_config.json says.</summary>
+    public PeftAdapterConfig Config => config;
+
+    /// <summary>False: the model computes as if nothing were attached.</summary>
+    public bool IsEnabled
+    {
+        get => shared.IsEnabled;
+        set => shared.IsEnabled = value;
+    }
+
+    /// <summary>A fresh adapter: B zero, so that the model computes what it did before.</summary>
+    /// <exception cref="DiagnosticException">LB0520–LB0529: the options do not fit the model.</exception>
+    public static LoraAdapter Attach(CausalLM model, LoraOptions options)
+    {
+        CheckFree(model);
+        AdapterPlan plan = Plan(model, options, isTrainable: true);
+        Dictionary<string, LinearLayer> linears = model.LinearModules.ToDictionary(l => l.Path);
+        AdapterSwitch shared = new();
+        using var noGrad = no_grad();
+        using Generator generator = new(unchecked((ulong)options.Seed), CPU);
+        List<LoraLinear> modules = [];
+        foreach (AdapterTarget target in plan.Targets)
+        {
+            LinearLayer linear = linears[target.Path];
+            Tensor a = empty([target.R, linear.InFeatures], dtype: ScalarType.Float32);
+            double bound = 1 / Math.Sqrt(linear.InFeatures); // Kaiming with a = √5: √(6 / ((1 + 5) · in))
+            _ = options.Init == LoraInit.Gaussian ? a.normal_(0, 1.0 / target.R, generator) : a.uniform_(-bound, bound, generator);
+            Parameter trainedA = Trained(a, model.Device, true);
+            Parameter trainedB = Trained(zeros([linear.OutFeatures, target.R], dtype: ScalarType.Float32), model.Device, true);
+            Parameter? magnitude = null;
+            if (options.UseDora)
+            {
+                using Tensor wide = linear.BaseWeight.to_type(ScalarType.Float32);
+                magnitude = Trained(wide.square().sum(1).sqrt(), model.Device, true); // B = 0: the norms of W itself
+            }
+
+            modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared));
+        }
+
+        List<(string, Parameter)> saved = [];
+        foreach (string path in plan.SavedModules)
+        {
+            Parameter value = plan.KeepsTie && saved.Count > 0
+                ? saved[0].Item2
+                : Trained((path == model.Head.Path ? model.Head.BaseWeight : model.Embedding.BaseWeight).clone(), model.Device, true);
+            saved.Add((path, value));
+        }
+
+        return new LoraAdapter(model, options.ToPeftConfig(), shared, modules, saved);
+    }
+
+    /// <summary>An adapter from PEFT's files; the modules are those of the weight file.</summary>
+    /// <param name="isTrainable">Its tensors get gradients.</param>
+    /// <exception cref="DiagnosticException">LB0420–LB0423: files cannot be read. LB0526: they do not fit the model. LB0522–LB0529: options that are not built.</exception>
+    public static LoraAdapter Load(CausalLM model, string peftDirectory, bool isTrainable)
+    {
+        CheckFree(model);
+        using PeftAdapterFiles files = PeftAdapterFiles.Read(peftDirectory);
+        LoraOptions options = LoraOptions.FromPeftConfig(files.Config);
+        // The file says which modules there are; the config says it too, but may name more than this model has.
+        AdapterPlan plan = Plan(model, options with
+        {
+            TargetModules = [.. files.Pairs.Select(p => p.ModulePath)], TargetModulesPattern = null, LayersToTransform = null, ExcludeModules = [], ExcludeModulesPattern = null,
+        }, isTrainable, files);
+        Dictionary<string, LoraPair> pairs = files.Pairs.ToDictionary(p => p.ModulePath);
+        AdapterSwitch shared = new();
+        List<LoraLinear> modules = [];
+        foreach (AdapterTarget target in plan.Targets)
+        {
+            LoraPair pair = pairs[target.Path];
+            modules.Add(new LoraLinear(
+                target, Read(pair.A), Read(pair.B), pair.Magnitude is null ? null : Read(pair.Magnitude), options.LoraDropout, modules.Count, shared));
+        }
+
+        List<(string, Parameter)> saved = [];
+        foreach (string path in plan.SavedModules)
+            saved.Add((path, plan.KeepsTie && saved.Count > 0 ? saved[0].Item2 : Read(files.Replacements[$"{path}.weight"])));
+        return new LoraAdapter(model, files.Config, shared, modules, saved);
+
+        Parameter Read(TensorEntry entry) =>
+            Trained(tensor(files.Weights.ReadFloat32(entry.Name), entry.Shape), model.Device, isTrainable);
+    }
+
+    /// <summary>From now on, while gradients are recorded, inputs of A are dropped with lora_dropout; the same seed gives the same masks. Without gradients nothing is ever dropped.</summary>
+    public void SetDropoutSeed(long seed) => shared.DropoutSeed = seed;
+
+    /// <summary>All trained tensors once, by their names in the adapter's file, in the order of the model: A, B, magnitude of each module.</summary>
+    public IReadOnlyList<(string Name, Tensor Value)> Parameters() => [.. Named().DistinctBy(p => p.Value.Handle)];
+
+    /// <summary>W + s·BA, or DoRA's merged weight: what a plain linear module needs to compute the same.</summary>
+    /// <returns>[out, in], the type of the base weight, without gradient.</returns>
+    public Tensor MergedWeight(LoraLinear module)
+    {
+        using var noGrad = no_grad();
+        return module.EffectiveWeight(model.LinearModules.First(l => l.Path == module.Target.Path).Weight);
+    }
+
+    /// <summary>Writes adapter_config.json and adapter_model.safetensors as PEFT does.</summary>
+    public void Save(string directory) =>
+        PeftAdapterFiles.Write(directory, config, [.. Named().Select(p => TensorTypes.ToWrite(p.Name, p.Value))]);
+
+    public void Dispose()
+    {
+        foreach (LinearLayer linear in model.LinearModules)
+            linear.Adapter = null;
+        model.Head.Replacement = null;
+        model.Embedding.Replacement = null;
+        model.AdapterParameters = [];
+        foreach (LoraLinear module in Modules)
+            module.Dispose();
+        foreach ((_, Parameter value) in saved)
+            value.Dispose();
+    }
+
+    /// <summary>Every tensor of the file, also one that stands under two names.</summary>
+    private IEnumerable<(string Name, Tensor Value)> Named()
+    {
+        foreach ((string path, Parameter value) in saved.Where(s => s.Path != model.Head.Path))
+            yield return ($"{PeftAdapterFiles.KeyPrefix}{path}.weight", value);
+        foreach (LoraLinear module in Modules)
+        {
+            yield return (PeftAdapterFiles.KeyOfA(module.Target.Path), module.A);
+            yield return (PeftAdapterFiles.KeyOfB(module.Target.Path), module.B);
+            if (module.Magnitude is not null)
+                yield return (PeftAdapterFiles.KeyOfMagnitude(module.Target.Path), module.Magnitude);
+        }
+
+        foreach ((string path, Parameter value) in saved.Where(s => s.Path == model.Head.Path))
+            yield return ($"{PeftAdapterFiles.KeyPrefix}{path}.weight", value);
+    }
+
+    private static Parameter Trained(Tensor value, Device device, bool isTrainable)
+    {
+        Tensor placed = value.to(device).DetachFromDisposeScope();
+        Parameter parameter = new(placed, isTrainable);
+        parameter.DetachFromDisposeScope();
+        return parameter;
+    }
+
+    private static void CheckFree(CausalLM model)
+    {
+        if (model.IsFullyTrained || model.LinearModules.Any(l => l.Adapter is not null))
+            throw new InvalidOperationException("an adapter needs a frozen model without another adapter");
+    }
+
+    private static AdapterPlan Plan(CausalLM model, LoraOptions options, bool isTrainable, PeftAdapterFiles? files = null)
+    {
+        if (files is not null)
+            AdapterFit.Check(model, files);
+        AdapterPlan plan = AdapterPlan.Create(options, [.. model.LinearModules.Select(l => l.Path)], model.Embedding.Path, model.Spec.IsHeadTied);
+        // The loss reads the head's weight and not its inputs, so there is no input to drop.
+        if (isTrainable && options.LoraDropout > 0 && plan.Targets.Any(t => t.Path == model.Head.Path))
+            throw new DiagnosticException("LB0527", $"lora_dropout is {options.LoraDropout.ToString(System.Globalization.CultureInfo.InvariantCulture)} and the adapter targets {model.Head.Path}; dropout before the head is not built. Set lora_dropout to 0 or leave {model.Head.Path} out");
+        return plan;
+    }
+}

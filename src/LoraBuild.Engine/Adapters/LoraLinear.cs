@@ -1,0 +1,145 @@
+// The low-rank update of one linear module.
+using LoraBuild.Engine.Models;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Adapters;
+
+/// <summary>LoRA (Hu et al. 2021): y = W x + b + s · B(A x). DoRA (Liu et al. 2024): y = (m / n) ⊙ ((W + s·BA) x) + b with n the row norms of W + s·BA, a constant for the gradient.</summary>
+public sealed class LoraLinear : ILinearAdapter, IDisposable
+{
+    private readonly AdapterSwitch shared;
+    private readonly double dropout;
+    private readonly int index;
+    private readonly Generator? generator;
+    private Tensor? squaredNorms; // [out]: ‖W‖² of each row, the frozen part of n²
+
+    /// <param name="target">Path, r and s.</param>
+    /// <param name="a">[r, in].</param>
+    /// <param name="b">[out, r].</param>
+    /// <param name="magnitude">DoRA's m [out]; null: LoRA.</param>
+    /// <param name="dropout">p of the inputs of A while gradients are recorded and a seed is set.</param>
+    /// <param name="index">Number of the module within its adapter: modules draw different dropout masks from one seed.</param>
+    internal LoraLinear(AdapterTarget target, Parameter a, Parameter b, Parameter? magnitude, double dropout, int index, AdapterSwitch shared)
+    {
+        Target = target;
+        A = a;
+        B = b;
+        Magnitude = magnitude;
+        this.dropout = dropout;
+        this.index = index;
+        this.shared = shared;
+        generator = dropout > 0 ? new Generator(0, CPU) : null;
+    }
+
+    public AdapterTarget Target { get; }
+
+    /// <summary>[r, in].</summary>
+    public Parameter A { get; }
+
+    /// <summary>[out, r].</summary>
+    public Parameter B { get; }
+
+    /// <summary>[out], or null.</summary>
+    public Parameter? Magnitude { get; }
+
+    public bool IsEnabled => shared.IsEnabled;
+
+    private float Scaling => (float)Target.Scaling;
+
+    /// <inheritdoc/>
+    public Tensor Forward(Tensor x, Tensor weight, Tensor? bias)
+    {
+        using Tensor? mask = DropoutMask(x);
+        using Tensor? dropped = mask is null ? null : x.mul(mask);
+        if (Magnitude is not null)
+            return ForwardDora(x, dropped, weight, bias);
+        Tensor y = nn.functional.linear(x, weight, bias); // [P, out]
+        using Tensor aT = A.t();
+        using Tensor bT = B.t();
+        if (x.dtype == A.dtype)
+        {
+            using Tensor low = (dropped ?? x).mm(aT); // [P, r]
+            // In place: the product above does not need its result for the backward pass.
+            return y.addmm_(low, bT, 1, Scaling);
+        }
+
+        // A narrow model with an fp32 adapter: the update is computed in fp32 and rounded once, as PEFT does.
+        using Tensor wide = (dropped ?? x).to_type(A.dtype);
+        using Tensor wideLow = wide.mm(aT);
+        using Tensor wideY = y.to_type(A.dtype, disposeAfter: true);
+        using Tensor sum = wideY.addmm(wideLow, bT, 1, Scaling);
+        return sum.to_type(x.dtype);
+    }
+
+    /// <inheritdoc/>
+    public Tensor EffectiveWeight(Tensor weight)
+    {
+        using var scope = NewDisposeScope();
+        Tensor updated = weight.to_type(A.dtype).addmm(B, A, 1, Scaling); // [out, in]
+        if (Magnitude is not null)
+            updated = updated.mul(Magnitude.div(RowNorms(weight)).unsqueeze(1));
+        return updated.to_type(weight.dtype).MoveToOuterDisposeScope();
+    }
+
+    public void Dispose()
+    {
+        A.Dispose();
+        B.Dispose();
+        Magnitude?.Dispose();
+        generator?.Dispose();
+        squaredNorms?.Dispose();
+    }
+
+    /// <summary>n [out]: row norms of W + s·BA without forming it. ‖w + s·bA‖² = ‖w‖² + 2s·b·(A w) + s²·b(AAᵀ)b.</summary>
+    internal Tensor RowNorms(Tensor weight)
+    {
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Tensor wide = weight.to_type(A.dtype);
+        squaredNorms ??= wide.square().sum(1).DetachFromDisposeScope();
+        Tensor mixed = wide.mm(A.t()).mul_(2 * Target.Scaling).add_(B.mm(A.mm(A.t())), Target.Scaling * Target.Scaling); // [out, r]
+        return mixed.mul_(B).sum(1).add_(squaredNorms).clamp_min_(0).sqrt_().MoveToOuterDisposeScope();
+    }
+
+    private Tensor ForwardDora(Tensor x, Tensor? dropped, Tensor weight, Tensor? bias)
+    {
+        using var scope = NewDisposeScope();
+        Tensor factor = Magnitude!.div(RowNorms(weight)); // [out]
+        Tensor low = (dropped ?? x).to_type(A.dtype).mm(A.t()); // [P, r]
+        Tensor y;
+        if (dropped is null)
+        {
+            y = nn.functional.linear(x, weight).to_type(A.dtype).addmm(low, B.t(), 1, Scaling).mul(factor);
+        }
+        else
+        {
+            // With dropout PEFT rescales the product of the dropped input and leaves the base's own as it is.
+            Tensor change = nn.functional.linear(dropped, weight).to_type(A.dtype).mul(factor.sub(1.0)).add(low.mm(B.t()).mul(Target.Scaling).mul(factor));
+            y = nn.functional.linear(x, weight).to_type(A.dtype).add(change);
+        }
+
+        if (bias is not null)
+            y = y.add(bias);
+        return y.to_type(x.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <returns>[P, in] with 0 or 1 / (1 − p), the same whenever seed and shape are the same; null: no dropout now.</returns>
+    private Tensor? DropoutMask(Tensor x)
+    {
+        if (generator is null || shared.DropoutSeed is not long seed || !is_grad_enabled())
+            return null;
+        generator.manual_seed(Mix(seed, index));
+        using Tensor kept = empty(x.shape, dtype: ScalarType.Float32).bernoulli_(1 - dropout, generator).div_(1 - dropout);
+        return kept.to(x.dtype, x.device);
+    }
+
+    // SplitMix64 (Steele et al. 2014): neighbouring seeds and modules get unrelated streams.
+    private static long Mix(long seed, int index)
+    {
+        ulong z = unchecked((ulong)seed + ((ulong)(index + 1) * 0x9E3779B97F4A7C15UL));
+        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL);
+        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EBUL);
+        return unchecked((long)((z ^ (z >> 31)) & long.MaxValue));
+    }
+}

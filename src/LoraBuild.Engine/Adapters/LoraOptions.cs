@@ -1,0 +1,115 @@
+// What an adapter is, before it is attached: PEFT's LoraConfig in our words.
+using LoraBuild.Core.Formats;
+
+namespace LoraBuild.Engine.Adapters;
+
+public enum LoraInit
+{
+    /// <summary>A Kaiming-uniform with a = √5 (uniform in ±1/√in), B zero: PEFT's default.</summary>
+    KaimingUniform,
+
+    /// <summary>A normal with standard deviation 1/r, B zero.</summary>
+    Gaussian,
+}
+
+/// <summary>Names and meanings are PEFT's (LoraConfig).</summary>
+public sealed record LoraOptions
+{
+    public int R { get; init; } = 8;
+    public double LoraAlpha { get; init; } = 32;
+
+    /// <summary>Probability with which an input feature of A is dropped in training, 0 ≤ p &lt; 1.</summary>
+    public double LoraDropout { get; init; }
+
+    /// <summary>Module paths or their last components; not used when <see cref="TargetModulesPattern"/> is given.</summary>
+    public IReadOnlyList<string> TargetModules { get; init; } = [];
+
+    /// <summary>A regular expression over whole module paths, or <c>all-linear</c>: every linear module but the head.</summary>
+    public string? TargetModulesPattern { get; init; }
+
+    /// <summary>Module paths or their last components that are left alone.</summary>
+    public IReadOnlyList<string> ExcludeModules { get; init; } = [];
+
+    /// <summary>A regular expression over whole module paths that are left alone; null: <see cref="ExcludeModules"/> counts.</summary>
+    public string? ExcludeModulesPattern { get; init; }
+
+    /// <summary>Layer numbers from 0; null: all. Only with <see cref="TargetModules"/>.</summary>
+    public IReadOnlyList<int>? LayersToTransform { get; init; }
+
+    /// <summary>Regular expression on the end of a path to its own r.</summary>
+    public IReadOnlyDictionary<string, int> RankPattern { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>Regular expression on the end of a path to its own alpha.</summary>
+    public IReadOnlyDictionary<string, double> AlphaPattern { get; init; } = new Dictionary<string, double>();
+
+    /// <summary>s = α/√r in place of α/r (Kalajdzievski 2023).</summary>
+    public bool UseRslora { get; init; }
+
+    /// <summary>Weight-decomposed adaptation (Liu et al. 2024).</summary>
+    public bool UseDora { get; init; }
+
+    /// <summary><c>embed_tokens</c>, <c>lm_head</c>: trained as whole copies and saved with the adapter.</summary>
+    public IReadOnlyList<string> ModulesToSave { get; init; } = [];
+
+    /// <summary>Of a tied model, keep embedding and head one parameter in <see cref="ModulesToSave"/>.</summary>
+    public bool EnsureWeightTying { get; init; }
+
+    /// <summary>Only <c>none</c> is built.</summary>
+    public string Bias { get; init; } = "none";
+
+    public LoraInit Init { get; init; }
+
+    public long Seed { get; init; }
+
+    /// <summary>Written to adapter_config.json.</summary>
+    public string? BaseModelName { get; init; }
+
+    internal int RankOf(string path) => PeftPatterns.Find(RankPattern, path, R);
+
+    internal double ScalingOf(string path)
+    {
+        double r = RankOf(path);
+        return PeftPatterns.Find(AlphaPattern, path, LoraAlpha) / (UseRslora ? Math.Sqrt(r) : r);
+    }
+
+    internal PeftAdapterConfig ToPeftConfig() => new()
+    {
+        BaseModelNameOrPath = BaseModelName,
+        R = R,
+        LoraAlpha = LoraAlpha,
+        LoraDropout = LoraDropout,
+        TargetModules = TargetModulesPattern is null ? [.. TargetModules.Order(StringComparer.Ordinal)] : [],
+        TargetModulesPattern = TargetModulesPattern,
+        ExcludeModules = ExcludeModulesPattern is null ? [.. ExcludeModules.Order(StringComparer.Ordinal)] : [],
+        ExcludeModulesPattern = ExcludeModulesPattern,
+        ModulesToSave = ModulesToSave,
+        LayersToTransform = LayersToTransform,
+        RankPattern = RankPattern,
+        AlphaPattern = AlphaPattern,
+        UseRslora = UseRslora,
+        UseDora = UseDora,
+        EnsureWeightTying = EnsureWeightTying,
+        Bias = Bias,
+        Extra = Init == LoraInit.Gaussian ? new() { ["init_lora_weights"] = "gaussian" } : [],
+    };
+
+    internal static LoraOptions FromPeftConfig(PeftAdapterConfig config) => new()
+    {
+        BaseModelName = config.BaseModelNameOrPath,
+        R = config.R,
+        LoraAlpha = config.LoraAlpha,
+        LoraDropout = config.LoraDropout,
+        TargetModules = config.TargetModules,
+        TargetModulesPattern = config.TargetModulesPattern,
+        ExcludeModules = config.ExcludeModules,
+        ExcludeModulesPattern = config.ExcludeModulesPattern,
+        ModulesToSave = config.ModulesToSave,
+        LayersToTransform = config.LayersToTransform,
+        RankPattern = config.RankPattern,
+        AlphaPattern = config.AlphaPattern,
+        UseRslora = config.UseRslora,
+        UseDora = config.UseDora,
+        EnsureWeightTying = config.EnsureWeightTying,
+        Bias = config.Bias,
+    };
+}

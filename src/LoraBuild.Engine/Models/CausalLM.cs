@@ -1,0 +1,162 @@
+// A decoder-only language model over packed documents: load, hidden states, logits.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Generation;
+using LoraBuild.Engine.Models.Kernels;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Models;
+
+/// <summary>p(token | tokens before it in the same document). Weights are frozen unless loaded for full fine-tuning.</summary>
+public sealed class CausalLM : IDisposable
+{
+    public const string WeightsFileName = ModelFiles.SingleFileName;
+
+    private readonly OrderedDictionary<string, Tensor> weights;
+    private readonly DecoderLayer[] layers;
+    private readonly RopeTables[] ropes;
+    private readonly AttentionMasks masks = new();
+    private readonly Tensor finalNorm;
+
+    private CausalLM(string directory, ModelConfig config, DecoderSpec spec, OrderedDictionary<string, Tensor> weights, bool isFullyTrained)
+    {
+        ModelDirectory = directory;
+        Config = config;
+        Spec = spec;
+        this.weights = weights;
+        IsFullyTrained = isFullyTrained;
+        string embedding = ParameterLayout.EmbeddingPath(spec);
+        Embedding = new EmbeddingLayer(embedding, weights[$"{embedding}.weight"], spec.PaddingId);
+        layers = [.. Enumerable.Range(0, spec.Layers.Count).Select(i => new DecoderLayer(spec, i, weights))];
+        finalNorm = weights[$"{spec.ModulePrefix}.norm.weight"];
+        Head = new LinearLayer(ParameterLayout.HeadPath, spec.IsHeadTied ? Embedding.BaseWeight : weights[$"{ParameterLayout.HeadPath}.weight"], null);
+        ropes = [.. spec.Ropes.Select(r => new RopeTables(r))];
+        LinearModules = [.. layers.SelectMany(l => l.Linears), Head];
+    }
+
+    public string ModelDirectory { get; }
+
+    public ModelConfig Config { get; }
+
+    public DecoderSpec Spec { get; }
+
+    public EmbeddingLayer Embedding { get; }
+
+    /// <summary><c>lm_head</c>; of a tied model its weight is the embedding's.</summary>
+    public LinearLayer Head { get; }
+
+    /// <summary>All linear modules in the order of the model, the head last.</summary>
+    public IReadOnlyList<LinearLayer> LinearModules { get; }
+
+    /// <summary>Full fine-tuning: every weight is trained.</summary>
+    public bool IsFullyTrained { get; }
+
+    public int VocabSize => Spec.VocabSize;
+
+    public int HiddenSize => Spec.HiddenSize;
+
+    public int LayerCount => layers.Length;
+
+    public Device Device => finalNorm.device;
+
+    /// <summary>Type of weights and arithmetic.</summary>
+    public ScalarType Dtype => finalNorm.dtype;
+
+    /// <summary>[vocab, hidden]: logits = cap(LogitScale · hidden · HeadWeightᵀ). With an adapter on the head it is W + s·B·A, a new differentiable tensor.</summary>
+    public Tensor HeadWeight => Head.Adapter is { IsEnabled: true } adapter ? adapter.EffectiveWeight(Head.Weight) : Head.Weight;
+
+    public double LogitScale => Spec.LogitScale;
+
+    /// <summary>logits → cap · tanh(logits / cap); null: none.</summary>
+    public double? LogitSoftcap => Spec.LogitSoftcap;
+
+    /// <summary>The adapter's tensors while one is attached.</summary>
+    internal IReadOnlyList<(string Name, Tensor Value)> AdapterParameters { get; set; } = [];
+
+    /// <exception cref="DiagnosticException">LB04xx: config.json or weight files cannot be read. LB0500–LB0509: the family or a setting of it is not known. LB0510–LB0513: weights do not fit config.json.</exception>
+    public static CausalLM Load(string modelDirectory, LoadOptions options)
+    {
+        string directory = Path.GetFullPath(modelDirectory);
+        ModelConfig config = ModelConfig.Load(directory);
+        DecoderSpec spec = DecoderFamilies.Describe(config);
+        OrderedDictionary<string, Tensor> weights = options.RandomWeights ? RandomWeights.Create(spec, options) : WeightLoader.Load(directory, spec, options);
+        return new CausalLM(directory, config, spec, weights, options.RequiresGrad);
+    }
+
+    /// <param name="observe">Called with 0 and the input of the first layer, then with i + 1 and the output of layer i, each [P, hidden] and valid during the call.</param>
+    /// <returns>[P, hidden] after the final norm, attached to the caller's dispose scope.</returns>
+    public Tensor HiddenStates(PackedBatch batch, Action<int, Tensor>? observe = null) => Forward(batch, null, observe);
+
+    /// <summary>Hidden states of tokens that go on after those in <paramref name="cache"/>; their keys and values are added to it.</summary>
+    /// <param name="batch">One document whose positions go on.</param>
+    public Tensor HiddenStates(PackedBatch batch, KeyValueCache cache)
+    {
+        if (batch.DocumentCount != 1)
+            throw new ArgumentException("a cache belongs to one sequence", nameof(batch));
+        Tensor hidden = Forward(batch, cache, null);
+        cache.Advance(batch.TokenCount);
+        return hidden;
+    }
+
+    /// <param name="hidden">[P, hidden] after the final norm.</param>
+    /// <returns>[P, vocab] fp32, after scale and cap.</returns>
+    public Tensor Logits(Tensor hidden)
+    {
+        using var scope = NewDisposeScope();
+        Tensor logits = Head.Forward(hidden).to_type(ScalarType.Float32);
+        if (LogitScale != 1)
+            logits = logits.mul_(LogitScale);
+        if (LogitSoftcap is double cap)
+            logits = logits.div_(cap).tanh_().mul(cap);
+        return logits.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>All weights with their Hugging Face names; a tied head is not listed. Modules that are trained as copies (<c>modules_to_save</c>) appear as they were.</summary>
+    public IEnumerable<(string Name, Tensor Value)> NamedParameters() => weights.Select(w => (w.Key, w.Value));
+
+    /// <summary>What an optimizer trains, in a fixed order: all weights by name in full fine-tuning, else the tensors of the attached adapter by their names in its file.</summary>
+    public IReadOnlyList<(string Name, Tensor Value)> TrainableParameters() =>
+        IsFullyTrained ? [.. NamedParameters()] : AdapterParameters;
+
+    /// <summary>Writes model.safetensors with Hugging Face names; config.json and the tokenizer are the caller's.</summary>
+    /// <param name="dtype">Type of the file; null: as held.</param>
+    public void SaveWeights(string directory, TensorDtype? dtype = null) =>
+        SafetensorsWriter.Write(
+            Path.Combine(directory, WeightsFileName),
+            [.. weights.Select(w => TensorTypes.ToWrite(w.Key, w.Value, dtype))],
+            new Dictionary<string, string> { ["format"] = "pt" });
+
+    public void Dispose()
+    {
+        foreach (Tensor weight in weights.Values)
+            weight.Dispose();
+        foreach (RopeTables rope in ropes)
+            rope.Dispose();
+        masks.Dispose();
+    }
+
+    private Tensor Forward(PackedBatch batch, KeyValueCache? cache, Action<int, Tensor>? observe)
+    {
+        using var scope = NewDisposeScope();
+        using ForwardPass pass = new(batch, [.. ropes.Select(r => r.Rows(batch.PositionIds, batch.LargestPosition, Dtype))], masks, cache);
+        Tensor x = Embedding.Forward(batch.InputIds); // [P, hidden]
+        if (Spec.EmbeddingScale != 1)
+        {
+            // The factor itself is rounded to the type of the embedding (in bf16 √48 is 6.9375).
+            using Tensor factor = tensor((float)Spec.EmbeddingScale, device: x.device);
+            using Tensor rounded = factor.to_type(x.dtype);
+            x = x.mul(rounded);
+        }
+
+        observe?.Invoke(0, x);
+        for (int i = 0; i < layers.Length; i++)
+        {
+            Tensor next = layers[i].Forward(x, pass);
+            x.Dispose();
+            x = next;
+            observe?.Invoke(i + 1, x);
+        }
+
+        return RmsNorm.Apply(x, finalNorm, Spec.NormEps, Spec.HasUnitOffsetNorm).MoveToOuterDisposeScope();
+    }
+}

@@ -1,0 +1,39 @@
+// The gate of the feed-forward layer in TorchSharp calls: what a fused kernel has to equal.
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Models.Kernels;
+
+public static class GatedActivation
+{
+    /// <summary>act(gate) · up (SwiGLU and GeGLU, Shazeer 2020).</summary>
+    /// <param name="gate">[P, intermediate].</param>
+    /// <param name="up">[P, intermediate].</param>
+    public static Tensor Apply(Tensor gate, Tensor up, Activation activation)
+    {
+        using Tensor activated = Activate(gate, activation);
+        return activated.mul(up);
+    }
+
+    private static Tensor Activate(Tensor x, Activation activation)
+    {
+        switch (activation)
+        {
+            case Activation.Silu:
+                return x.silu();
+            case Activation.Gelu:
+                return x.gelu();
+            case Activation.GeluTanh:
+                // ½x(1 + tanh(√(2/π)(x + 0.044715 x³))), Hendrycks and Gimpel 2016.
+                using (Tensor square = x.square())
+                using (Tensor inner = square.mul(0.044715).add_(1.0))
+                using (Tensor scaled = x.mul(Math.Sqrt(2.0 / Math.PI)))
+                using (Tensor argument = scaled.mul(inner))
+                using (Tensor bent = argument.tanh())
+                using (Tensor shifted = bent.add(1.0))
+                using (Tensor half = x.mul(0.5))
+                    return half.mul(shifted);
+            default:
+                throw new ArgumentOutOfRangeException(nameof(activation), activation, null);
+        }
+    }
+}

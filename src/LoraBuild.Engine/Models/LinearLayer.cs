@@ -1,0 +1,62 @@
+// A frozen or trained linear module, and what an adapter adds to it.
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Models;
+
+/// <summary>What an adapter makes of a linear module: y = adapter(x, W, b).</summary>
+public interface ILinearAdapter
+{
+    bool IsEnabled { get; }
+
+    /// <param name="x">[P, in].</param>
+    /// <returns>[P, out], a new tensor that the caller may write into.</returns>
+    Tensor Forward(Tensor x, Tensor weight, Tensor? bias);
+
+    /// <summary>The weight with which a plain product gives the same as <see cref="Forward"/> without dropout: [out, in], differentiable.</summary>
+    Tensor EffectiveWeight(Tensor weight);
+}
+
+/// <summary>y = x Wᵀ + b.</summary>
+public sealed class LinearLayer
+{
+    internal LinearLayer(string path, Tensor weight, Tensor? bias)
+    {
+        Path = path;
+        BaseWeight = weight;
+        Bias = bias;
+    }
+
+    /// <summary>Module path such as <c>model.layers.0.self_attn.q_proj</c>.</summary>
+    public string Path { get; }
+
+    /// <summary>[out, in]; of a tied head the embedding.</summary>
+    public Tensor BaseWeight { get; }
+
+    /// <summary>[out], or null.</summary>
+    public Tensor? Bias { get; }
+
+    public long InFeatures => BaseWeight.shape[1];
+
+    public long OutFeatures => BaseWeight.shape[0];
+
+    public ILinearAdapter? Adapter { get; internal set; }
+
+    /// <summary>A trained copy in place of <see cref="BaseWeight"/> (<c>modules_to_save</c>); null: none.</summary>
+    public ReplacedWeight? Replacement { get; internal set; }
+
+    /// <summary>[out, in]: the weight in use, without an adapter's low-rank part.</summary>
+    public Tensor Weight => Replacement is { IsEnabled: true } replacement ? replacement.Value : BaseWeight;
+
+    /// <param name="x">[P, in].</param>
+    /// <returns>[P, out], a new tensor.</returns>
+    public Tensor Forward(Tensor x) =>
+        Adapter is { IsEnabled: true } adapter ? adapter.Forward(x, Weight, Bias) : nn.functional.linear(x, Weight, Bias);
+}
+
+/// <summary>A trained copy of a module's weight, switched together with its adapter.</summary>
+public sealed class ReplacedWeight(Tensor value, Func<bool> isEnabled)
+{
+    public Tensor Value { get; } = value;
+
+    public bool IsEnabled => isEnabled();
+}

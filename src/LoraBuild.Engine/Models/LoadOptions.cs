@@ -1,0 +1,22 @@
+// How a model is brought into memory.
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Models;
+
+public sealed record LoadOptions
+{
+    /// <summary>Null: the CPU.</summary>
+    public Device? Device { get; init; }
+
+    /// <summary>Type of weights and arithmetic. Null: fp32 on a CPU, the stored type elsewhere.</summary>
+    public ScalarType? Dtype { get; init; }
+
+    /// <summary>Full fine-tuning: every weight is trained, in memory of its own.</summary>
+    public bool RequiresGrad { get; init; }
+
+    /// <summary>Fresh weights in the shape of config.json; no weight file is read.</summary>
+    public bool RandomWeights { get; init; }
+
+    /// <summary>Of <see cref="RandomWeights"/>.</summary>
+    public long Seed { get; init; }
+}

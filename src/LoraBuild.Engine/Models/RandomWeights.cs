@@ -1,0 +1,46 @@
+// Fresh weights as transformers initialises them, from a seed.
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Models;
+
+/// <summary>Linear weights and embeddings normal with <see cref="DecoderSpec.InitializerRange"/>, the padding row 0, biases 0, norms the identity.</summary>
+internal static class RandomWeights
+{
+    /// <returns>As <see cref="WeightLoader.Load"/>.</returns>
+    public static OrderedDictionary<string, Tensor> Create(DecoderSpec spec, LoadOptions options)
+    {
+        Device device = options.Device ?? CPU;
+        OrderedDictionary<string, Tensor> weights = [];
+        using var noGrad = no_grad();
+        using Generator generator = new(unchecked((ulong)options.Seed), CPU);
+        foreach (ParameterShape parameter in ParameterLayout.All(spec))
+        {
+            using Tensor fresh = Fresh(parameter, spec, generator);
+            Tensor placed = fresh.to(options.Dtype ?? ScalarType.Float32, device).DetachFromDisposeScope();
+            weights.Add(parameter.Name, options.RequiresGrad ? new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope() : placed);
+        }
+
+        return weights;
+    }
+
+    private static Tensor Fresh(ParameterShape parameter, DecoderSpec spec, Generator generator)
+    {
+        long[] shape = [.. parameter.Shape];
+        switch (parameter.Kind)
+        {
+            case ParameterKind.LinearBias:
+                return zeros(shape, dtype: ScalarType.Float32);
+            case ParameterKind.NormWeight:
+                return spec.HasUnitOffsetNorm ? zeros(shape, dtype: ScalarType.Float32) : ones(shape, dtype: ScalarType.Float32);
+            default:
+                Tensor values = empty(shape, dtype: ScalarType.Float32).normal_(0, spec.InitializerRange, generator);
+                if (parameter.Kind == ParameterKind.Embedding && spec.PaddingId is int padding)
+                {
+                    using Tensor row = values.narrow(0, padding, 1);
+                    using Tensor cleared = row.zero_();
+                }
+
+                return values;
+        }
+    }
+}
