@@ -71,7 +71,7 @@ public sealed class LoraAdapter : IDisposable
             Parameter? magnitude = null;
             if (options.UseDora)
             {
-                using Tensor wide = linear.BaseWeight.to_type(ScalarType.Float32);
+                using Tensor wide = TensorTypes.Converted(linear.BaseWeight, ScalarType.Float32, model.Device);
                 magnitude = Trained(wide.square().sum(1).sqrt(), model.Device, true); // B = 0: the norms of W itself
             }
 

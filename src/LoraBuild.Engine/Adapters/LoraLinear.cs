@@ -131,7 +131,7 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
             return null;
         generator.manual_seed(Mix(seed, index));
         using Tensor kept = empty(x.shape, dtype: ScalarType.Float32).bernoulli_(1 - dropout, generator).div_(1 - dropout);
-        return kept.to(x.dtype, x.device);
+        return TensorTypes.Converted(kept, x.dtype, x.device);
     }
 
     // SplitMix64 (Steele et al. 2014): neighbouring seeds and modules get unrelated streams.

@@ -16,7 +16,7 @@ internal static class RandomWeights
         foreach (ParameterShape parameter in ParameterLayout.All(spec))
         {
             using Tensor fresh = Fresh(parameter, spec, generator);
-            Tensor placed = fresh.to(options.Dtype ?? ScalarType.Float32, device).DetachFromDisposeScope();
+            Tensor placed = TensorTypes.Converted(fresh, options.Dtype ?? ScalarType.Float32, device).DetachFromDisposeScope();
             weights.Add(parameter.Name, options.RequiresGrad ? new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope() : placed);
         }
 

@@ -27,7 +27,7 @@ internal sealed class RopeTables(RopeSpec spec) : IDisposable
         Tensor Select(Tensor source)
         {
             using Tensor rows = source.index_select(0, positionIds);
-            using Tensor typed = rows.to_type(type);
+            using Tensor typed = TensorTypes.Converted(rows, type, rows.device);
             return typed.unsqueeze(1);
         }
     }

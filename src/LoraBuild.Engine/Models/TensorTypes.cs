@@ -29,6 +29,13 @@ public static class TensorTypes
         _ => throw new ArgumentOutOfRangeException(nameof(type), type, "no file holds tensors of this type"),
     };
 
+    /// <summary>A new reference in another type or on another device; <c>to</c> gives the same object when nothing changes, which must not be disposed twice.</summary>
+    public static Tensor Converted(Tensor tensor, ScalarType type, Device device)
+    {
+        Tensor result = tensor.to(type, device);
+        return ReferenceEquals(result, tensor) ? tensor.alias() : result;
+    }
+
     /// <summary>The values as an fp32 array in row-major order, whatever the type, device and layout.</summary>
     public static float[] ToFloat32Array(Tensor tensor)
     {

@@ -81,7 +81,7 @@ internal sealed class WeightLoader : IDisposable
         Device device = options.Device ?? CPU;
         ScalarType type = options.Dtype ?? (device.type == DeviceType.CPU ? ScalarType.Float32 : stored.dtype);
         // Weights that are written to live in memory of their own, not in pages of the file.
-        Tensor placed = stored.to(type, device, copy: options.RequiresGrad).DetachFromDisposeScope();
+        Tensor placed = (options.RequiresGrad ? stored.to(type, device, copy: true) : TensorTypes.Converted(stored, type, device)).DetachFromDisposeScope();
         if (!options.RequiresGrad)
             return placed;
         Tensor trained = new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope();

@@ -22,7 +22,9 @@ public sealed class GoldenAdapterTests
 
     public static TheoryData<string> AllRuns() => [.. Runs];
 
-    public static TheoryData<string> RunsWithGradients() => [.. Runs.Where(r => File.Exists(Path.Combine(Golden.Lora(r), "grads_step1.safetensors")))];
+    public static TheoryData<string> RunsWithGradients() => RunsWith("grads_step1.safetensors");
+
+    public static TheoryData<string> RunsWithMergedWeights() => RunsWith("merged.safetensors");
 
     [Theory]
     [MemberData(nameof(AllRuns))]
@@ -76,7 +78,7 @@ public sealed class GoldenAdapterTests
     }
 
     [Theory]
-    [MemberData(nameof(AllRuns))]
+    [MemberData(nameof(RunsWithMergedWeights))]
     public void Merged_weights_equal_the_reference_and_compute_what_the_adapter_computes(string run)
     {
         using CausalLM model = LoadBase(run);
@@ -116,6 +118,8 @@ public sealed class GoldenAdapterTests
 
         Assert.Equal(before, EvalLogits(model, Run));
     }
+
+    private static TheoryData<string> RunsWith(string file) => [.. Runs.Where(r => File.Exists(Path.Combine(Golden.Lora(r), file)))];
 
     private static CausalLM LoadBase(string run)
     {

@@ -24,7 +24,7 @@ public static class RmsNorm
         using Tensor normalised = wide.mul(scale); // […, width]
         if (hasUnitOffset)
         {
-            using Tensor wideWeight = weight.to_type(ScalarType.Float32);
+            using Tensor wideWeight = TensorTypes.Converted(weight, ScalarType.Float32, weight.device);
             using Tensor factor = wideWeight.add(1.0);
             Tensor product = normalised.mul(factor);
             return isWide ? product : product.to_type(type, disposeAfter: true);
