@@ -21,10 +21,10 @@ internal sealed class CodePointPreTokenizer(Func<int, bool> condition, SplitBeha
     }
 }
 
-/// <summary>Whitespace: keeps runs of word characters and runs of other visible characters.</summary>
+/// <summary>Whitespace: keeps runs of word characters (with the joiners, as Rust's regex has them) and runs of other visible characters.</summary>
 internal sealed class WhitespacePreTokenizer : IPreTokenizer
 {
-    private static readonly OnigRegex Words = OnigRegex.Parse(@"\w+|[^\w\s]+");
+    private static readonly OnigRegex Words = OnigRegex.Parse(@"[\w\u200C\u200D]+|[^\w\s\u200C\u200D]+");
 
     public void Split(TextPiece piece, PreTokenizeContext context, List<TextPiece> output)
     {
