@@ -11,6 +11,8 @@ internal static class AllVerbs
         DetokenizeVerb.Create(runner),
         InspectVerb.Create(runner),
         FingerprintVerb.Create(runner),
+        CorpusVerb.Create(runner),
+        TrainTokenizerVerb.Create(runner),
         VersionVerb.Create(runner),
     ];
 }
