@@ -24,6 +24,9 @@ internal static partial class NativeMethods
     internal static partial nint lb_torch_version();
 
     [LibraryImport(Library)]
+    internal static partial nint lb_torch_config();
+
+    [LibraryImport(Library)]
     internal static partial int lb_get_num_threads();
 
     [LibraryImport(Library)]
@@ -82,4 +85,13 @@ internal static partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int lb_function_saved(nint node, out nint array, out long count);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_adamw_step(TensorHandle parameter, TensorHandle expAvg, TensorHandle expAvgSq, TensorHandle maxExpAvgSq, in AdamWStep step);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_clip_grad_norm(ReadOnlySpan<nint> parameters, long count, double maxNorm, double normType, out double total);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_zero_grad(TensorHandle parameter, int setToNone);
 }

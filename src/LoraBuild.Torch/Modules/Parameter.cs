@@ -1,4 +1,6 @@
 // A tensor that a module registers and an optimizer updates.
+using LoraBuild.Torch.Native;
+
 namespace TorchSharp.Modules;
 
 /// <summary>A leaf tensor with a gradient.</summary>
@@ -11,4 +13,6 @@ public class Parameter : torch.Tensor
     {
         this.requires_grad = requires_grad;
     }
+
+    internal void ZeroGrad(bool isSetToNone) => NativeCall.Check(NativeMethods.lb_zero_grad(handle, isSetToNone ? 1 : 0));
 }

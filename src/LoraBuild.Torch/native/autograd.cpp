@@ -7,9 +7,44 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/csrc/autograd/variable.h>
 
+#include <memory>
 #include <string>
 
 namespace {
+
+// libtorch 1.13 holds graph nodes by std::shared_ptr, 2.14 by c10::intrusive_ptr: the type is asked for, and each form compiled only where it is used.
+using NodePointer = decltype(torch::autograd::Edge::function);
+
+// Frees a long chain of nodes without recursion, where the version has that.
+template <typename N>
+auto destroy(N* node, int) -> decltype(deleteNode(node)) {
+    deleteNode(node);
+}
+
+template <typename N>
+void destroy(N* node, long) {
+    delete node;
+}
+
+template <typename Managed, typename N>
+std::shared_ptr<N> make_node(std::shared_ptr<N>*) {
+    return std::shared_ptr<N>(new Managed(), [](N* node) { destroy(node, 0); });
+}
+
+template <typename Managed, typename N>
+c10::intrusive_ptr<N> make_node(c10::intrusive_ptr<N>*) {
+    return c10::make_intrusive<Managed>();
+}
+
+template <typename N>
+auto pointer_to(N& node, int) -> decltype(node.shared_from_this()) {
+    return node.shared_from_this();
+}
+
+template <typename N>
+auto pointer_to(N& node, long) {
+    return node.getptr();
+}
 
 // grads in, one gradient per tensor argument out (null where none); returns 0 or the id of the C# exception.
 using BackwardCallback = int64_t (*)(void* managed, void* node, const Handle* grads, int64_t grad_count, Handle* results, int64_t result_count);
@@ -65,7 +100,9 @@ struct ManagedNode final : torch::autograd::Node {
     std::vector<torch::autograd::SavedVariable> saved;
 };
 
-using NodeHandle = std::shared_ptr<ManagedNode>*;
+using NodeHandle = NodePointer*;
+
+ManagedNode& managed_node(NodeHandle node) { return static_cast<ManagedNode&>(**node); }
 
 bool contains(const std::vector<at::Tensor>& tensors, const at::Tensor& tensor) {
     for (const at::Tensor& other : tensors)
@@ -104,20 +141,23 @@ LB_API int lb_function_begin(void* managed, const char* title, const Handle* arg
         bool needed = false;
         for (const at::Tensor& tensor : tensors) needed = needed || (tensor.defined() && tensor.requires_grad());
         if (!needed || !c10::GradMode::is_enabled()) return;
-        auto node = std::shared_ptr<ManagedNode>(new ManagedNode(), torch::autograd::deleteNode);
-        node->title = title;
-        node->argument_count = tensors.size();
-        node->set_next_edges(torch::autograd::collect_next_edges(tensors));
-        node->managed = managed;
-        *out = new std::shared_ptr<ManagedNode>(std::move(node));
+        NodePointer node = make_node<ManagedNode>(static_cast<NodePointer*>(nullptr));
+        NodeHandle handle = new NodePointer(std::move(node));
+        ManagedNode& self = managed_node(handle);
+        self.title = title;
+        self.argument_count = tensors.size();
+        self.set_next_edges(torch::autograd::collect_next_edges(tensors));
+        self.managed = managed;
+        *out = handle;
     });
 }
 
 LB_API int lb_function_save(NodeHandle node, const Handle* tensors, int64_t count) {
-    return guard([&] { (*node)->pending = list(tensors, count); });
+    return guard([&] { managed_node(node).pending = list(tensors, count); });
 }
 
-// Ties the outputs to the node. An output that is an argument, or a view, becomes a tensor of its own over the same memory, unless it was marked dirty.
+// Ties the outputs to the node. An output that is an argument, or a view, becomes a tensor of its own over the same memory,
+// unless it was marked dirty; outputs[i] is that new tensor, or null where the output stays the tensor that it was.
 LB_API int lb_function_end(NodeHandle node, const Handle* arguments, int64_t argument_count, Handle* outputs, int64_t output_count,
                            const Handle* dirty, int64_t dirty_count, const Handle* constant, int64_t constant_count, int materialize) {
     return guard([&] {
@@ -125,24 +165,25 @@ LB_API int lb_function_end(NodeHandle node, const Handle* arguments, int64_t arg
         std::vector<at::Tensor> changed = list(dirty, dirty_count);
         std::vector<at::Tensor> constants = list(constant, constant_count);
         std::vector<at::Tensor> results;
-        ManagedNode& self = **node;
+        ManagedNode& self = managed_node(node);
         self.materialize = materialize != 0;
         for (int64_t i = 0; i < output_count; i++) {
             at::Tensor output = get(outputs[i]);
+            outputs[i] = nullptr;
+            results.push_back(output);
             bool is_constant = contains(constants, output);
             if (contains(changed, output)) {
                 torch::autograd::impl::bump_version(output);
-                torch::autograd::impl::rebase_history(output, {*node, self.add_input_metadata(output)});
-                results.push_back(output);
-                outputs[i] = wrap(output);
+                torch::autograd::impl::rebase_history(output, torch::autograd::Edge(*node, self.add_input_metadata(output)));
                 continue;
             }
-            if (contains(inputs, output) || output.is_view() || (output.requires_grad() && !is_constant)) output = output.detach();
+            if (contains(inputs, output) || output.is_view() || output.requires_grad()) {
+                output = output.detach();
+                results.back() = output;
+                outputs[i] = wrap(output);
+            }
             if (is_constant) self.add_input_metadata(torch::autograd::Node::undefined_input{});
             else torch::autograd::set_history(output, *node);
-            results.push_back(get(outputs[i]));
-            if (output.unsafeGetTensorImpl() != results.back().unsafeGetTensorImpl()) results.back() = output;
-            outputs[i] = wrap(output);
         }
         for (const at::Tensor& tensor : self.pending) self.saved.emplace_back(tensor, tensor.defined() && contains(results, tensor));
         self.pending.clear();
@@ -159,7 +200,7 @@ LB_API int lb_function_saved(void* node, Handle** out, int64_t* count) {
         ManagedNode& self = *static_cast<ManagedNode*>(node);
         TORCH_CHECK(!self.released, "the saved tensors of ", self.title, " were freed by an earlier backward; pass retain_graph: true to go through the graph again");
         std::vector<at::Tensor> tensors;
-        for (const auto& saved : self.saved) tensors.push_back(saved.unpack(self.shared_from_this()));
+        for (const auto& saved : self.saved) tensors.push_back(saved.unpack(pointer_to(self, 0)));
         give(tensors, out, count);
     });
 }

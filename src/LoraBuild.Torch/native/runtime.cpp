@@ -3,11 +3,21 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/Version.h>
 #include <ATen/detail/CUDAHooksInterface.h>
 #include <c10/core/GradMode.h>
 #include <c10/core/InferenceMode.h>
 
+#include <string>
+
 LB_API const char* lb_torch_version() { return TORCH_VERSION; }
+
+// How libtorch was compiled; valid for the life of the process.
+LB_API const char* lb_torch_config() {
+    static std::string text;
+    guard([&] { text = at::show_config(); });
+    return text.c_str();
+}
 
 LB_API int lb_get_num_threads() { return at::get_num_threads(); }
 
