@@ -24,13 +24,13 @@ internal sealed record BlasLibrary(string Name, string Path, bool IsOptimised, b
         if (Named("openblas-openmp/", "/libopenblaso") is string openMp) return new("OpenBLAS (openmp)", openMp, true, true, null);
         if (Named("openblas-pthread/", "/libopenblasp") is string threaded)
             return new("OpenBLAS (pthread)", threaded, true, false,
-                "LB0803: the pthread build of OpenBLAS is loaded beside OpenMP; training steps take about three times as long. Mend it with: " + Mend);
+                "LB0853: the pthread build of OpenBLAS is loaded beside OpenMP; training steps take about three times as long. Mend it with: " + Mend);
         if (Named("openblas-serial/") is string serial)
-            return new("OpenBLAS (serial)", serial, true, false, "LB0803: the serial build of OpenBLAS is loaded: it uses one core. Mend it with: " + Mend);
+            return new("OpenBLAS (serial)", serial, true, false, "LB0853: the serial build of OpenBLAS is loaded: it uses one core. Mend it with: " + Mend);
         if (Named("/libopenblas") is string open) return new("OpenBLAS", open, true, true, null);
         if (Named("/libblas.so") is string reference)
             return new("reference BLAS", reference, false, false,
-                "LB0802: the reference BLAS is loaded; matrix products run about fifty times slower than with an optimised one. Mend it with: " + Mend);
+                "LB0852: the reference BLAS is loaded; matrix products run about fifty times slower than with an optimised one. Mend it with: " + Mend);
         bool hasMkl = configuration.Contains("MKL", StringComparison.OrdinalIgnoreCase) && !configuration.Contains("BLAS_INFO=generic", StringComparison.Ordinal);
         return hasMkl ? new("MKL (in libtorch)", null, true, true, null) : new("unknown", null, true, true, null);
     }

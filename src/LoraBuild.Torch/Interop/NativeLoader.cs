@@ -63,7 +63,7 @@ internal static class NativeLoader
         }
 
         throw new DllNotFoundException(
-            $"LB0801: the native library {FileName} could not be loaded. Tried:{tried}\n"
+            $"the native library {FileName} could not be loaded. Tried:{tried}\n"
             + "Build it with: dotnet build src/LoraBuild.Torch. If libtorch itself is missing: apt-get install -y libtorch-dev libopenblas0-openmp, "
             + "or build with LIBTORCH=DIR for another libtorch.");
     }

@@ -30,7 +30,7 @@ public static class NativeRuntime
     /// <summary>Whether the BLAS shares libtorch's OpenMP threads.</summary>
     public static bool BlasIsOpenMp => Blas.Value.IsOpenMp;
 
-    /// <summary>A sentence with its code (LB0802, LB0803) and the mending command when the BLAS costs speed; otherwise null.</summary>
+    /// <summary>A sentence with its code (LB0852, LB0853) and the mending command when the BLAS costs speed; otherwise null.</summary>
     public static string BlasWarning => Blas.Value.Warning;
 
     /// <summary>The number of tensor references that the process holds.</summary>
