@@ -1,1 +1,20 @@
+// Measurements whose results stand in docs/benchmarks.md. `dotnet run --project tests/LoraBuild.Benchmarks -- train-step [--ragged] [--steps N] [--threads N]`
+using System.Globalization;
+using LoraBuild.Benchmarks;
+
+if (args is not ["train-step", ..])
+{
+    Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
+    return 2;
+}
+
+int steps = Number("--steps", 7);
+int threads = Number("--threads", Environment.ProcessorCount);
+TrainStepBenchmark.Run(args.Contains("--ragged"), steps, threads, Console.Out);
 return 0;
+
+int Number(string option, int otherwise)
+{
+    int place = Array.IndexOf(args, option);
+    return place < 0 ? otherwise : int.Parse(args[place + 1], CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,69 @@
+// The loss of a micro-batch: the sum over target tokens, with the head computed only where a target is.
+using LoraBuild.Engine.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Training;
+
+/// <summary>
+/// Σ over targets of −log p(target). The gradient at the head is computed beside the loss and handed to autograd as the gradient of the hidden
+/// states. It is no autograd function: TorchSharp keeps what such a function saves after the backward pass, which would leak it at every step.
+/// </summary>
+public static class CausalLMLoss
+{
+    /// <summary>The loss alone.</summary>
+    /// <param name="hidden">[P, hidden] after the final norm.</param>
+    /// <returns>Sum of token losses in nats; 0 without targets.</returns>
+    public static double Sum(CausalLM model, Tensor hidden, MicroBatch batch)
+    {
+        if (batch.TargetCount == 0)
+            return 0;
+        using IDisposable noGrad = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor selected, _, Tensor targets) = Select(hidden, batch);
+        return Head(model, model.HeadWeight).Run(selected, targets, 1, null, null, HeadCrossEntropy.RowsOfChunk(model.VocabSize));
+    }
+
+    /// <summary>The loss, and <paramref name="scale"/> times its gradient added to every trained tensor.</summary>
+    /// <param name="hidden">[P, hidden] after the final norm, with its graph; the graph is used up.</param>
+    /// <param name="scale">1 / number of targets of the whole optimizer step.</param>
+    /// <returns>Sum of token losses in nats, without scale; 0 without targets.</returns>
+    public static double Backward(CausalLM model, Tensor hidden, MicroBatch batch, double scale)
+    {
+        if (batch.TargetCount == 0)
+            return 0;
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor selected, Tensor positions, Tensor targets) = Select(hidden.detach(), batch);
+        Tensor weight = model.HeadWeight; // [vocab, hidden]; with an adapter on the head it leads to A and B
+        Tensor selectedGradient = empty_like(selected);
+        Tensor? weightGradient = weight.requires_grad ? zeros(weight.shape, dtype: ScalarType.Float32, device: weight.device) : null;
+        double sum = Head(model, weight).Run(selected, targets, scale, selectedGradient, weightGradient, HeadCrossEntropy.RowsOfChunk(model.VocabSize));
+
+        List<Tensor> outputs = [];
+        List<Tensor> gradients = [];
+        if (hidden.requires_grad)
+        {
+            outputs.Add(hidden);
+            gradients.Add(zeros_like(hidden).index_copy_(0, positions, selectedGradient));
+        }
+
+        if (weightGradient is not null)
+        {
+            outputs.Add(weight);
+            gradients.Add(weightGradient.to(weight.dtype));
+        }
+
+        if (outputs.Count > 0)
+            autograd.backward(outputs, gradients);
+        return sum;
+    }
+
+    private static HeadCrossEntropy Head(CausalLM model, Tensor weight) => new(weight, model.LogitScale, model.LogitSoftcap);
+
+    private static (Tensor Hidden, Tensor Positions, Tensor Targets) Select(Tensor hidden, MicroBatch batch)
+    {
+        Tensor positions = tensor(batch.TargetPositions, device: hidden.device);
+        Tensor targets = tensor(batch.TargetIds, device: hidden.device);
+        return (hidden.index_select(0, positions), positions, targets); // [targets, hidden]
+    }
+}

@@ -1,0 +1,257 @@
+// A training run from the first step, or the newest checkpoint, to the written adapter.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Evaluation;
+using LoraBuild.Engine.Models;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Training;
+
+/// <summary>
+/// Gradient descent with the semantics of transformers' Trainer and PEFT. The result is a pure function of model, data and options: a run that was
+/// killed anywhere and started again ends with the same bytes as one that was not (same machine, same number of threads).
+/// </summary>
+public sealed class Trainer : IDisposable
+{
+    private readonly CausalLM model;
+    private readonly LoraAdapter? adapter;
+    private readonly TokenDocuments train;
+    private readonly TokenDocuments? evaluation;
+    private readonly TrainOptions options;
+    private readonly string outputDirectory;
+    private readonly ITrainingObserver observer;
+    private readonly IReadOnlyList<(string Name, Tensor Value)> parameters;
+    private readonly BatchPlan plan;
+    private readonly LearningRateSchedule schedule;
+    private readonly StepInterval evaluationInterval;
+    private readonly StepInterval saveInterval;
+    private readonly AdamW optimizer;
+    private readonly CheckpointFiles checkpoints;
+    private TrainingState state;
+    private TrainingState? savedState;
+    private double lastLoss = double.NaN;
+
+    private Trainer(CausalLM model, LoraAdapter? adapter, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, string outputDirectory, ITrainingObserver observer)
+    {
+        this.model = model;
+        this.adapter = adapter;
+        this.train = train;
+        this.evaluation = evaluation;
+        this.options = options;
+        this.outputDirectory = outputDirectory;
+        this.observer = observer;
+        parameters = model.TrainableParameters();
+        plan = BatchPlan.Create([.. Enumerable.Range(0, train.Count).Select(i => train[i].Length)], options);
+        schedule = LearningRateSchedule.Create(options, plan.TotalSteps);
+        evaluationInterval = StepInterval.Create(options.EvalSteps, plan.TotalSteps);
+        saveInterval = StepInterval.Create(options.SaveSteps, plan.TotalSteps);
+        optimizer = new AdamW(parameters, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay);
+        checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
+        state = new TrainingState(RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}")), 0, plan.PositionOf(0), 0, null, null, 0);
+    }
+
+    private bool HasStoppedEarly => options.EarlyStoppingPatience is { } patience && state.EvaluationsWithoutImprovement >= patience;
+
+    private bool IsCheckpointDue => saveInterval.IsDue(state.Step) || HasStoppedEarly || (options.LoadBestModelAtEnd && state.BestStep == state.Step);
+
+    /// <summary>Trains what <see cref="CausalLM.TrainableParameters"/> lists and writes adapter/ (or model/ after full fine-tuning), checkpoints/ and metrics.jsonl.</summary>
+    /// <param name="adapter">The adapter that is trained; null: full fine-tuning.</param>
+    /// <param name="evaluation">Held-out documents, or null.</param>
+    /// <param name="cancellation">Leads to a checkpoint and <see cref="TrainingOutcome.Cancelled"/>, within one micro-batch.</param>
+    /// <exception cref="DiagnosticException">LB0601, LB0602, LB0604: the documents cannot be trained on. LB0603: loss or gradient is not finite. LB0606: there is no step to do. LB0607: nothing is trainable. LB0609: early stopping without evaluation data.</exception>
+    public static TrainingResult Run(
+        CausalLM model,
+        LoraAdapter? adapter,
+        TokenDocuments train,
+        TokenDocuments? evaluation,
+        TrainOptions options,
+        string outputDirectory,
+        ITrainingObserver observer,
+        CancellationToken cancellation = default)
+    {
+        TrainingDataSummary summary = TrainingData.Check(train, "training", model.VocabSize);
+        if (evaluation is not null)
+            _ = TrainingData.Check(evaluation, "evaluation", model.VocabSize);
+        else if (options.EarlyStoppingPatience is not null)
+            throw new DiagnosticException("LB0609", "train.early_stopping_patience is set, but there is no evaluation data to judge by. Set dataset.split.eval above 0, or remove the key.");
+        if (model.TrainableParameters().Count == 0)
+            throw new DiagnosticException("LB0607", "no parameter is trainable: attach an adapter, or set adapter.type: none for full fine-tuning.");
+
+        using Trainer trainer = new(model, adapter, train, evaluation, options, Path.GetFullPath(outputDirectory), observer);
+        return trainer.Run(summary, cancellation);
+    }
+
+    public void Dispose() => optimizer.Dispose();
+
+    private TrainingResult Run(TrainingDataSummary summary, CancellationToken cancellation)
+    {
+        if (plan.TotalSteps < 1)
+            throw new DiagnosticException("LB0606", $"train.num_train_epochs {options.NumTrainEpochs} of {plan.StepsPerEpoch} optimizer steps gives no step. Raise it, or set train.max_steps.");
+        Resume();
+        observer.Started(Describe(summary));
+        using MetricsLog metrics = MetricsLog.Open(Path.Combine(outputDirectory, "metrics.jsonl"), state.Step, state.EvaluatedStep);
+        ThroughputMeter meter = new(TimeProvider.System); // for people; decides nothing
+        while (true)
+        {
+            if (!FinishStep(metrics, cancellation))
+                return Cancel(metrics);
+            if (state.Step >= plan.TotalSteps || HasStoppedEarly)
+                return Finish();
+            if (!RunStep(metrics, meter, cancellation))
+                return Cancel(metrics);
+        }
+    }
+
+    private void Resume()
+    {
+        if (!options.Resume)
+        {
+            checkpoints.Store.Clear();
+            return;
+        }
+
+        IReadOnlyList<TrainingState> found = checkpoints.Store.All();
+        TrainingState? newest = found.LastOrDefault(s => s.Identity == state.Identity && s.Step <= plan.TotalSteps && s.Position == plan.PositionOf(s.Step));
+        if (newest is not null)
+        {
+            checkpoints.Load(newest.Step);
+            state = savedState = newest;
+            observer.Report(Diagnostic.Info("LB0610", $"training goes on after step {newest.Step} of {plan.TotalSteps} (checkpoints/step-{newest.Step})."));
+        }
+        else if (found.Count > 0)
+        {
+            observer.Report(Diagnostic.Info("LB0611", $"the {found.Count} checkpoints here belong to a run with other data or settings; training starts over and replaces them."));
+        }
+    }
+
+    private TrainingStarted Describe(TrainingDataSummary summary)
+    {
+        long trainable = parameters.Sum(p => p.Value.NumberOfElements);
+        long all = model.NamedParameters().Sum(p => p.Value.NumberOfElements) + (model.IsFullyTrained ? 0 : trainable);
+        return new TrainingStarted(trainable, all, plan.TotalSteps, state.Step, plan.MicroBatchesPerEpoch, summary.Documents, summary.Tokens, summary.Targets);
+    }
+
+    /// <summary>One optimizer step: gradients of all its micro-batches, each target token with the same weight, then clipping and AdamW. False: cancelled, nothing has changed.</summary>
+    private bool RunStep(MetricsLog metrics, ThroughputMeter meter, CancellationToken cancellation)
+    {
+        int step = state.Step;
+        IReadOnlyList<int[]> documents = plan.MicroBatchesOf(step);
+        MicroBatch[] batches = [.. documents.Select(d => MicroBatch.Create(train, d))];
+        long items = batches.Sum(b => (long)b.TargetCount);
+        meter.StepStarts();
+        double loss = 0;
+        for (int i = 0; i < batches.Length; i++)
+        {
+            if (cancellation.IsCancellationRequested)
+            {
+                optimizer.ClearGradients();
+                return false;
+            }
+
+            adapter?.SetDropoutSeed(DeterministicRandom.Combine(options.Seed, step, i));
+            loss += Backward(batches[i], items);
+        }
+
+        double gradNorm = optimizer.CollectGradients();
+        if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
+            throw NotFinite(step + 1, loss, gradNorm, documents);
+        double clip = options.MaxGradNorm > 0 ? Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)) : 1;
+        double rate = schedule.RateOf(step);
+        optimizer.Step(rate, clip);
+
+        int done = step + 1;
+        state = state with { Step = done, Position = plan.PositionOf(done) };
+        lastLoss = loss;
+        long tokens = batches.Sum(b => (long)b.TokenCount);
+        double tokensPerSecond = meter.StepEnds(tokens);
+        bool shouldLog = done % Math.Max(1, options.LoggingSteps) == 0 || done == plan.TotalSteps;
+        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog);
+        metrics.Write(result);
+        observer.Stepped(result);
+        return true;
+    }
+
+    private double Backward(MicroBatch batch, long items)
+    {
+        if (batch.TargetCount == 0)
+            return 0;
+        using DisposeScope scope = NewDisposeScope();
+        using PackedBatch packed = batch.ToPacked(model.Device);
+        return CausalLMLoss.Backward(model, model.HiddenStates(packed), batch, 1.0 / items) / items;
+    }
+
+    /// <summary>The evaluation and the checkpoint that are due where the run stands. False: cancelled before the evaluation was done.</summary>
+    private bool FinishStep(MetricsLog metrics, CancellationToken cancellation)
+    {
+        if (evaluation is not null && evaluationInterval.IsDue(state.Step) && state.EvaluatedStep < state.Step)
+        {
+            try
+            {
+                Evaluate(evaluation, metrics, cancellation);
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+
+        if (state.Step > 0 && IsCheckpointDue)
+            SaveCheckpoint(metrics);
+        return true;
+    }
+
+    private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
+    {
+        EvaluationResult result = PerplexityEvaluator.Evaluate(model, documents, options.EvaluationBatchTokens, cancellation);
+        bool isBest = state.BestEvalLoss is not { } best || result.Loss < best;
+        state = state with
+        {
+            EvaluatedStep = state.Step,
+            BestStep = isBest ? state.Step : state.BestStep,
+            BestEvalLoss = isBest ? result.Loss : state.BestEvalLoss,
+            EvaluationsWithoutImprovement = isBest ? 0 : state.EvaluationsWithoutImprovement + 1,
+        };
+        EvaluationMetrics evaluated = new(state.Step, plan.TotalSteps, result.Loss, result.Perplexity, result.Tokens, isBest);
+        metrics.Write(evaluated);
+        observer.Evaluated(evaluated);
+    }
+
+    private void SaveCheckpoint(MetricsLog metrics)
+    {
+        if (savedState == state)
+            return;
+        metrics.FlushToDisk();
+        string directory = checkpoints.Save(state);
+        savedState = state;
+        checkpoints.Store.Prune(state.Identity, options.SaveTotalLimit, options.LoadBestModelAtEnd ? state.BestStep : null);
+        observer.CheckpointSaved(new CheckpointSaved(state.Step, directory));
+    }
+
+    private TrainingResult Cancel(MetricsLog metrics)
+    {
+        if (state.Step > 0)
+            SaveCheckpoint(metrics);
+        return new TrainingResult(TrainingOutcome.Cancelled, state.Step, plan.TotalSteps, lastLoss, state.BestStep, state.BestEvalLoss, null);
+    }
+
+    private TrainingResult Finish()
+    {
+        if (options.LoadBestModelAtEnd && state.BestStep is { } best && best != state.Step)
+            checkpoints.LoadWeights(best);
+        string written = checkpoints.WriteResult(model);
+        TrainingResult result = new(
+            state.Step < plan.TotalSteps ? TrainingOutcome.StoppedEarly : TrainingOutcome.Completed,
+            state.Step, plan.TotalSteps, lastLoss, state.BestStep, state.BestEvalLoss, written);
+        observer.Finished(result);
+        return result;
+    }
+
+    private static DiagnosticException NotFinite(int step, double loss, double gradNorm, IReadOnlyList<int[]> documents)
+    {
+        string what = double.IsFinite(loss) ? $"the gradient norm is {gradNorm}" : $"the loss is {loss}";
+        string list = string.Join(", ", documents.SelectMany(d => d).Order().Take(16));
+        return new("LB0603", $"step {step}: {what}. Training documents of the step: {list}. Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).");
+    }
+}

@@ -1,0 +1,119 @@
+// The chunked loss against the plain one: all logits, log-softmax, autograd.
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Tests.Training;
+
+public sealed class CausalLMLossTests
+{
+    private const double Tolerance = 2e-6; // fp32, sums of some hundred terms
+
+    [Theory]
+    [InlineData(1.0, null, 7)]
+    [InlineData(1.0, null, 1000)]
+    [InlineData(0.3, null, 5)]
+    [InlineData(1.0, 2.0, 5)]
+    [InlineData(0.7, 3.0, 4)]
+    public void The_chunked_head_equals_the_plain_one(double logitScale, double? softcap, long rowsOfChunk)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Generator generator = new(3);
+        Tensor hidden = randn([23, 12], generator: generator).requires_grad_();
+        Tensor weight = randn([31, 12], generator: generator).requires_grad_();
+        Tensor targets = randint(0, 31, [23], dtype: ScalarType.Int64, generator: generator);
+        const double scale = 0.25;
+
+        Tensor logits = nn.functional.linear(hidden, weight).mul(logitScale);
+        if (softcap is double cap)
+            logits = logits.div(cap).tanh().mul(cap);
+        Tensor loss = logits.log_softmax(1).gather(1, targets.unsqueeze(1)).sum().neg();
+        loss.mul(scale).backward();
+
+        Tensor hiddenGradient = zeros_like(hidden);
+        Tensor weightGradient = zeros_like(weight);
+        double sum = new HeadCrossEntropy(weight, logitScale, softcap).Run(hidden, targets, scale, hiddenGradient, weightGradient, rowsOfChunk);
+
+        Assert.Equal(loss.item<float>(), sum, 1e-4);
+        Same(hidden.grad!, hiddenGradient);
+        Same(weight.grad!, weightGradient);
+    }
+
+    [Fact]
+    public void An_adapter_gets_the_gradient_of_the_plain_loss() => SameGradients(
+        () => CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions()),
+        model => LoraAdapter.Load(model, Path.Combine(Golden.Lora("llama-tied-qkv-r4"), "adapter_final"), isTrainable: true));
+
+    [Fact]
+    public void All_weights_get_the_gradient_of_the_plain_loss_through_a_tied_head_and_an_untied_one()
+    {
+        SameGradients(() => CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions { RequiresGrad = true }), null);
+        SameGradients(() => CausalLM.Load(Golden.Model("llama-untied-rope3"), new LoadOptions { RequiresGrad = true }), null);
+    }
+
+    [Fact]
+    public void An_adapter_on_the_head_gets_the_gradient_of_the_plain_loss() => SameGradients(
+        () => CausalLM.Load(Golden.Model("llama-untied-rope3"), new LoadOptions()),
+        model => LoraAdapter.Attach(model, new LoraOptions { R = 4, LoraAlpha = 8, LoraDropout = 0, TargetModules = ["q_proj", "lm_head"], Seed = 1 }));
+
+    private static void SameGradients(Func<CausalLM> load, Func<CausalLM, LoraAdapter>? attach)
+    {
+        using CausalLM model = load();
+        using LoraAdapter? adapter = attach?.Invoke(model);
+        TokenDocuments documents = Documents.Random(5, 1, 12, model.VocabSize, seed: 11);
+        MicroBatch batch = MicroBatch.Create(documents, Enumerable.Range(0, documents.Count));
+        const double scale = 0.125;
+
+        double expected = PlainBackward(model, batch, scale);
+        Dictionary<string, float[]> gradients = TakeGradients(model);
+        using DisposeScope scope = NewDisposeScope();
+        using PackedBatch packed = batch.ToPacked(model.Device);
+        double sum = CausalLMLoss.Backward(model, model.HiddenStates(packed), batch, scale);
+
+        Assert.Equal(expected, sum, 1e-4);
+        Assert.Equal(expected, CausalLMLoss.Sum(model, model.HiddenStates(packed), batch), 1e-4);
+        Dictionary<string, float[]> actual = TakeGradients(model);
+        Assert.Equal(gradients.Keys.Order(StringComparer.Ordinal), actual.Keys.Order(StringComparer.Ordinal));
+        foreach ((string name, float[] values) in gradients)
+        {
+            float largest = Math.Max(1, values.Max(Math.Abs));
+            Assert.True(values.Zip(actual[name], (a, b) => Math.Abs(a - b)).Max() <= Tolerance * largest, name);
+        }
+    }
+
+    private static double PlainBackward(CausalLM model, MicroBatch batch, double scale)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using PackedBatch packed = batch.ToPacked(model.Device);
+        Tensor logits = model.Logits(model.HiddenStates(packed)); // [P, vocab]
+        Tensor selected = logits.index_select(0, tensor(batch.TargetPositions));
+        Tensor loss = selected.log_softmax(1).gather(1, tensor(batch.TargetIds).unsqueeze(1)).sum().neg();
+        loss.mul(scale).backward();
+        return loss.item<float>();
+    }
+
+    private static Dictionary<string, float[]> TakeGradients(CausalLM model)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Dictionary<string, float[]> gradients = [];
+        foreach ((string name, Tensor value) in model.TrainableParameters())
+        {
+            Tensor? gradient = value.grad;
+            if (gradient is null)
+                continue;
+            gradients[name] = gradient.data<float>().ToArray();
+            gradient.zero_();
+        }
+
+        return gradients;
+    }
+
+    private static void Same(Tensor expected, Tensor actual)
+    {
+        using Tensor difference = expected.sub(actual).abs().max();
+        Assert.True(difference.item<float>() <= Tolerance * 10, $"differs by {difference.item<float>()}");
+    }
+}

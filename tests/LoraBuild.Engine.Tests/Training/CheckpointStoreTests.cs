@@ -1,0 +1,61 @@
+// Checkpoint directories.
+using LoraBuild.Engine.Training;
+
+namespace LoraBuild.Engine.Tests.Training;
+
+public sealed class CheckpointStoreTests
+{
+    [Fact]
+    public void A_state_comes_back_as_it_was()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        TrainingState state = new("run", 7, new DataPosition(1, 4), 5, 5, 1.0 / 3, 2);
+        store.Save(state, _ => { });
+        Assert.Equal(state, Assert.Single(store.All()));
+    }
+
+    [Fact]
+    public void What_a_kill_left_half_written_is_not_seen_and_does_not_disturb()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        Save(store, 1);
+        Directory.CreateDirectory(Path.Combine(directory.Path, ".step-2.tmp"));
+        Directory.CreateDirectory(store.PathOf(3)); // no state.json
+        Directory.CreateDirectory(store.PathOf(4));
+        File.WriteAllText(Path.Combine(store.PathOf(4), "state.json"), "{\"identity\": \"ru");
+        Assert.Equal([1], store.All().Select(s => s.Step));
+        Save(store, 2);
+        Save(store, 3);
+        Assert.Equal([1, 2, 3], store.All().Select(s => s.Step));
+    }
+
+    [Fact]
+    public void A_write_that_fails_leaves_the_older_checkpoint_of_the_step()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        Save(store, 1);
+        Assert.Throws<IOException>(() => store.Save(State(1) with { EvaluatedStep = 1 }, _ => throw new IOException("disk full")));
+        Assert.Equal(State(1), Assert.Single(store.All()));
+    }
+
+    [Fact]
+    public void The_newest_ones_and_the_best_are_kept_and_those_of_other_runs_go()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        store.Save(State(9) with { Identity = "other" }, _ => { });
+        for (int step = 1; step <= 5; step++)
+            Save(store, step);
+        store.Prune("run", limit: 2, bestStep: 2);
+        Assert.Equal([2, 4, 5], store.All().Select(s => s.Step));
+        store.Prune("run", limit: 0, bestStep: null);
+        Assert.Equal([2, 4, 5], store.All().Select(s => s.Step));
+    }
+
+    private static TrainingState State(int step) => new("run", step, new DataPosition(0, step), 0, null, null, 0);
+
+    private static void Save(CheckpointStore store, int step) => store.Save(State(step), path => File.WriteAllText(Path.Combine(path, "weights"), "w"));
+}

@@ -1,0 +1,101 @@
+// Whole training runs against transformers and PEFT: every step's numbers, the final weights, the logits after. Tolerances: golden/README.md §2.
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Evaluation;
+using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Training;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Tests.Training;
+
+public sealed class GoldenRunTests
+{
+    private const double LossTolerance = 2e-5;
+    private const double GradNormRelativeTolerance = 2e-5;
+    private const double RateRelativeTolerance = 1e-6;
+    private const double WeightTolerance = 5e-5;
+    private const double LogitTolerance = 2e-4;
+
+    [Theory]
+    [InlineData("llama-tied-qkv-r4")]
+    [InlineData("llama-tied-qkvog-r16")]
+    [InlineData("qwen2-qkv-r64")]
+    public void An_adapter_is_trained_as_PEFT_trains_it(string name)
+    {
+        GoldenRun run = new(name);
+        using TemporaryDirectory output = new();
+        using CausalLM model = CausalLM.Load(run.ModelDirectory, new LoadOptions());
+        using LoraAdapter adapter = LoraAdapter.Load(model, run.InitialAdapter!, isTrainable: true);
+        Assert.Equal(run.EvalLossBefore, PerplexityEvaluator.Evaluate(model, run.Evaluation, 1024).Loss, 2e-5);
+
+        RecordingObserver observer = new();
+        TrainingResult result = Trainer.Run(model, adapter, run.Train, run.Evaluation, run.Options, output.Path, observer);
+
+        SameSteps(run, observer);
+        Assert.Equal((run.TrainableParameters, run.AllParameters), (observer.Start!.TrainableParameters, observer.Start.AllParameters));
+        SameTensors(Path.Combine(run.Directory, "adapter_final", "adapter_model.safetensors"), Path.Combine(result.OutputDirectory!, "adapter_model.safetensors"));
+        SameLogits(run, model);
+        Assert.Equal(run.EvalLossAfter, PerplexityEvaluator.Evaluate(model, run.Evaluation, 1024).Loss, 2e-5);
+    }
+
+    [Fact]
+    public void All_weights_are_trained_as_transformers_trains_them()
+    {
+        GoldenRun run = new("llama-tied-full");
+        using TemporaryDirectory output = new();
+        using CausalLM model = CausalLM.Load(run.ModelDirectory, new LoadOptions { RequiresGrad = true });
+        RecordingObserver observer = new();
+        TrainingResult result = Trainer.Run(model, null, run.Train, run.Evaluation, run.Options, output.Path, observer);
+
+        SameSteps(run, observer);
+        Assert.Equal((run.TrainableParameters, run.AllParameters), (observer.Start!.TrainableParameters, observer.Start.AllParameters));
+        SameTensors(Path.Combine(run.Directory, "model_final.safetensors"), Path.Combine(result.OutputDirectory!, CausalLM.WeightsFileName));
+        SameLogits(run, model);
+    }
+
+    private static void SameSteps(GoldenRun run, RecordingObserver observer)
+    {
+        Assert.Equal(run.Steps.Count, observer.Steps.Count);
+        for (int i = 0; i < run.Steps.Count; i++)
+        {
+            (GoldenStep expected, StepMetrics actual) = (run.Steps[i], observer.Steps[i]);
+            Assert.Equal(i + 1, actual.Step);
+            Assert.Equal(expected.Loss, actual.Loss, LossTolerance);
+            Assert.Equal(expected.GradNorm, actual.GradNorm, expected.GradNorm * GradNormRelativeTolerance);
+            Assert.Equal(expected.LearningRate, actual.LearningRate, expected.LearningRate * RateRelativeTolerance);
+        }
+    }
+
+    private static void SameTensors(string expectedPath, string actualPath)
+    {
+        using SafetensorsFile expected = SafetensorsFile.Open(expectedPath);
+        using SafetensorsFile actual = SafetensorsFile.Open(actualPath);
+        Assert.Equal(expected.Tensors.Keys.Order(StringComparer.Ordinal), actual.Tensors.Keys.Order(StringComparer.Ordinal));
+        foreach (string name in expected.Tensors.Keys)
+        {
+            Assert.Equal(expected.Tensors[name].Shape, actual.Tensors[name].Shape);
+            float[] a = expected.ReadFloat32(name);
+            float[] b = actual.ReadFloat32(name);
+            double largest = a.Zip(b, (x, y) => Math.Abs(x - y)).Max();
+            Assert.True(largest <= WeightTolerance, $"{name} differs by {largest}");
+        }
+    }
+
+    private static void SameLogits(GoldenRun run, CausalLM model)
+    {
+        using SafetensorsFile golden = run.OpenExpected();
+        long[] shape = golden.Tensors["eval_logits_after"].Shape; // [rows, T, vocab]
+        float[] expected = golden.ReadFloat32("eval_logits_after");
+        for (int row = 0; row < run.Evaluation.Count; row++)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            using IDisposable noGrad = no_grad();
+            using PackedBatch packed = PackedBatch.FromDocuments([run.Evaluation[row].InputIds]);
+            float[] logits = model.Logits(model.HiddenStates(packed)).data<float>().ToArray();
+            int start = row * (int)(shape[1] * shape[2]);
+            for (int i = 0; i < logits.Length; i++)
+                Assert.Equal(expected[start + i], logits[i], LogitTolerance);
+        }
+    }
+}

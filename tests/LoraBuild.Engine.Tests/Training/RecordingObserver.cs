@@ -1,0 +1,46 @@
+// Keeps what a run told; can act in the middle of it.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Engine.Training;
+
+namespace LoraBuild.Engine.Tests.Training;
+
+internal sealed class RecordingObserver : ITrainingObserver
+{
+    public TrainingStarted? Start { get; private set; }
+
+    public List<StepMetrics> Steps { get; } = [];
+
+    public List<EvaluationMetrics> Evaluations { get; } = [];
+
+    public List<CheckpointSaved> Checkpoints { get; } = [];
+
+    public List<Diagnostic> Messages { get; } = [];
+
+    public TrainingResult? Result { get; private set; }
+
+    /// <summary>Called after each step.</summary>
+    public Action<StepMetrics>? OnStep { get; init; }
+
+    /// <summary>Called after each evaluation.</summary>
+    public Action<EvaluationMetrics>? OnEvaluation { get; init; }
+
+    public void Started(TrainingStarted started) => Start = started;
+
+    public void Stepped(StepMetrics step)
+    {
+        Steps.Add(step);
+        OnStep?.Invoke(step);
+    }
+
+    public void Evaluated(EvaluationMetrics evaluation)
+    {
+        Evaluations.Add(evaluation);
+        OnEvaluation?.Invoke(evaluation);
+    }
+
+    public void CheckpointSaved(CheckpointSaved checkpoint) => Checkpoints.Add(checkpoint);
+
+    public void Finished(TrainingResult result) => Result = result;
+
+    public void Report(Diagnostic diagnostic) => Messages.Add(diagnostic);
+}

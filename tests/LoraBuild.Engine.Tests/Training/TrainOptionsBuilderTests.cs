@@ -1,0 +1,49 @@
+// From a recipe to the trainer's options.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Training;
+
+namespace LoraBuild.Engine.Tests.Training;
+
+public sealed class TrainOptionsBuilderTests
+{
+    [Fact]
+    public void Every_key_of_the_train_section_arrives()
+    {
+        Recipe recipe = new()
+        {
+            Seed = 1,
+            Template = new TemplateSection { Packing = false, MaxLength = 2 },
+            Evaluate = new EvaluateSection { BatchTokens = 3 },
+            Train = new TrainSection
+            {
+                NumTrainEpochs = 4, MaxSteps = 5, PerDeviceTrainBatchSize = 6, GradientAccumulationSteps = 7, LearningRate = 8, LrSchedulerType = "linear",
+                WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13, AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false,
+                LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19, LoadBestModelAtEnd = false, EarlyStoppingPatience = 20,
+            },
+        };
+        TrainOptions expected = new()
+        {
+            Seed = 1, Packing = false, MaxLength = 2, EvaluationBatchTokens = 3, NumTrainEpochs = 4, MaxSteps = 5, BatchSize = 6, AccumulationSteps = 7,
+            LearningRate = 8, Schedule = LearningRateScheduleKind.Linear, WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13,
+            AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false, LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19,
+            LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, ExternalIdentity = "x",
+        };
+        Assert.Equal(expected, TrainOptionsBuilder.From(recipe, "x"));
+    }
+
+    [Fact]
+    public void What_is_not_built_is_refused_with_what_is()
+    {
+        Refuses(new TrainSection { LrSchedulerType = "polynomial" }, "constant_with_warmup");
+        Refuses(new TrainSection { Optim = "lion" }, "adamw");
+        Refuses(new TrainSection { GradientCheckpointing = true }, "false");
+    }
+
+    private static void Refuses(TrainSection train, string allowed)
+    {
+        DiagnosticException error = Assert.Throws<DiagnosticException>(() => TrainOptionsBuilder.From(new Recipe { Train = train }, ""));
+        Assert.Equal("LB0608", error.Diagnostics[0].Code);
+        Assert.Contains(allowed, error.Message, StringComparison.Ordinal);
+    }
+}
