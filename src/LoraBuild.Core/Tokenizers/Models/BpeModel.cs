@@ -28,6 +28,7 @@ internal sealed class BpeModel : IModel
     private readonly int[] fallbackIds = new int[256];
     private readonly int[] idOfCharacter = new int[0x3000];
     private readonly int unknownId = -1;
+    private readonly NeighbourFilter? neighbours;
 
     public BpeModel(Vocabulary vocabulary, MergeTable merges, BpeOptions options)
     {
@@ -44,6 +45,9 @@ internal sealed class BpeModel : IModel
             fallbackIds[b] = vocabulary.IdOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"<0x{b:X2}>")) ?? -1;
         }
 
+        // With ignore_merges a part would be looked up as if it were a word.
+        if (options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "", IgnoresMerges: false } && !merges.UsesAny(fallbackIds.ToHashSet()))
+            neighbours = new NeighbourFilter(vocabulary.Tokens);
         for (int c = 0; c < idOfCharacter.Length; c++)
             idOfCharacter[c] = vocabulary.IdOf(((char)c).ToString()) ?? -1;
     }
@@ -64,6 +68,48 @@ internal sealed class BpeModel : IModel
     public BpeModel AsByteReader() => new(Vocabulary, merges, options) { ReadsBytes = CanReadBytes };
 
     public void Tokenize(ReadOnlySpan<char> word, ModelScratch scratch, TokenBuffer output)
+    {
+        if (ReadsBytes || neighbours is null || word.Length < 8)
+        {
+            TokenizeWord(word, scratch, output);
+            return;
+        }
+
+        int start = 0;
+        for (int i = 1; i < word.Length; i++)
+        {
+            if (!CanCut(word, i))
+                continue;
+            TokenizePart(word, start, i, scratch, output);
+            start = i;
+        }
+
+        TokenizePart(word, start, word.Length, scratch, output);
+    }
+
+    /// <summary>
+    /// Whether a word gives the same tokens when it is cut here. No token holds these two characters side by side, so no merge can join
+    /// them; and both are known, so that no unknown token or byte run reaches over the cut.
+    /// </summary>
+    private bool CanCut(ReadOnlySpan<char> word, int at)
+    {
+        char left = word[at - 1];
+        char right = word[at];
+        return !neighbours!.MayStandTogether(left, right) && IsKnown(left) && IsKnown(right);
+    }
+
+    private bool IsKnown(char c) => c < idOfCharacter.Length
+        ? idOfCharacter[c] >= 0
+        : !char.IsSurrogate(c) && Vocabulary.TryGetId(new ReadOnlySpan<char>(in c), out _);
+
+    private void TokenizePart(ReadOnlySpan<char> word, int start, int end, ModelScratch scratch, TokenBuffer output)
+    {
+        int first = output.Count;
+        TokenizeWord(word[start..end], scratch, output);
+        output.Shift(first, start);
+    }
+
+    private void TokenizeWord(ReadOnlySpan<char> word, ModelScratch scratch, TokenBuffer output)
     {
         if (word.Length > WordCache.LongestWord)
         {

@@ -47,6 +47,18 @@ internal sealed class MergeTable
         }
     }
 
+    /// <summary>Whether any merge joins one of these symbols to another or makes it.</summary>
+    public bool UsesAny(IReadOnlySet<int> ids)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (values[i] != None && (ids.Contains((int)(keys[i] >> 32)) || ids.Contains((int)(uint)keys[i]) || ids.Contains((int)(uint)values[i])))
+                return true;
+        }
+
+        return false;
+    }
+
     private static ulong Key(int left, int right) => ((ulong)(uint)left << 32) | (uint)right;
 
     private int Slot(ulong key) => (int)((key * 0x9E3779B97F4A7C15UL) >> shift);

@@ -52,6 +52,16 @@ internal sealed class TokenBuffer(bool hasPlaces)
         Count += newIds.Length;
     }
 
+    /// <summary>Moves the places of the tokens from <paramref name="first"/> on.</summary>
+    public void Shift(int first, int units)
+    {
+        for (int i = HasPlaces ? first : Count; i < Count; i++)
+        {
+            starts[i] += units;
+            ends[i] += units;
+        }
+    }
+
     private void Reserve(int more)
     {
         if (Count + more <= ids.Length)

@@ -17,6 +17,13 @@ internal static class TextTransform
         int at = 0;
         for (int i = 0; i < removedAtStart; i++)
             at += Units(old, at);
+        Append(builder, old, at, characters);
+        return builder.ToPiece();
+    }
+
+    /// <summary>Appends the rewriting of the part of the old text that begins at a unit.</summary>
+    public static void Append(AlignedTextBuilder builder, ReadOnlySpan<char> old, int at, List<TransformedChar> characters)
+    {
         foreach ((int codePoint, int change) in characters)
         {
             if (change > 0)
@@ -29,8 +36,6 @@ internal static class TextTransform
             for (int i = 0; i <= -change; i++)
                 at += Units(old, at);
         }
-
-        return builder.ToPiece();
     }
 
     /// <summary>Keeps the characters that fulfil a condition.</summary>

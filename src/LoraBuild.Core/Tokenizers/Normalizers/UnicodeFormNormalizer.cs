@@ -17,18 +17,37 @@ internal sealed class UnicodeFormNormalizer(bool isCompatibility, bool composes)
 
     public TextPiece Normalize(TextPiece piece, bool hasPlaces)
     {
-        if (IsUnchanged(piece.Span))
+        if (composes && !isCompatibility)
+            return ComposeLocally(piece, hasPlaces);
+        // Below these characters nothing decomposes.
+        if (piece.Span.IndexOfAnyExceptInRange('\0', isCompatibility ? '\u009F' : '\u00BF') < 0)
             return piece;
         List<TransformedChar> characters = Decompose(piece.Span);
-        if (composes)
-            characters = Compose(characters);
-        return TextTransform.Apply(piece, characters, hasPlaces);
+        return TextTransform.Apply(piece, composes ? Compose(characters) : characters, hasPlaces);
     }
 
-    /// <summary>Below these characters nothing decomposes; below U+0300 nothing canonical composes or moves.</summary>
-    private bool IsUnchanged(ReadOnlySpan<char> text) =>
-        text.IndexOfAnyExceptInRange('\0', isCompatibility ? '\u009F' : composes ? '\u02FF' : '\u00BF') < 0
-        || (composes && !isCompatibility && text.IndexOfAnyExcept(QuickCheck) < 0);
+    /// <summary>NFC of mostly composed text: only the runs of characters that may change are worked on, each with the character before it, to which a mark may belong.</summary>
+    private TextPiece ComposeLocally(TextPiece piece, bool hasPlaces)
+    {
+        ReadOnlySpan<char> text = piece.Span;
+        AlignedTextBuilder? builder = null;
+        int done = 0;
+        while (text[done..].IndexOfAnyExcept(QuickCheck) is >= 0 and int found)
+        {
+            int start = Math.Max(done, done + found - 1);
+            int length = text[(done + found)..].IndexOfAny(QuickCheck);
+            int end = length < 0 ? text.Length : done + found + length;
+            builder ??= new AlignedTextBuilder(piece, hasPlaces);
+            builder.AppendSource(done, start - done);
+            TextTransform.Append(builder, text[..end], start, Compose(Decompose(text[start..end])));
+            done = end;
+        }
+
+        if (builder is null)
+            return piece;
+        builder.AppendSource(done, text.Length - done);
+        return builder.ToPiece();
+    }
 
     /// <summary>Characters that NFC leaves alone whatever stands beside them: the Latin, Hangul and CJK that most text is made of.</summary>
     private static readonly System.Buffers.SearchValues<char> QuickCheck = System.Buffers.SearchValues.Create([
