@@ -15,7 +15,7 @@ public sealed class TokenizerTests
     private static readonly string[] AllNames =
     [
         "gpt2", "smollm2", "llama3", "qwen2", "o200k", "deepseek", "flags-bytelevel", "flags-lower",
-        "gemma2", "llama2-legacy", "mistral-metaspace", "phi3", "flags-prepend",
+        "gemma2", "llama2-legacy", "mistral-metaspace", "phi3", "flags-prepend", "t5-unigram", "bert-uncased",
     ];
 
     [Theory]

@@ -9,10 +9,13 @@ internal static class ModelReader
     public static IModel Read(JsonView view, IDiagnosticSink? sink)
     {
         // Old GPT-2 files have no type: merges make it a BPE.
-        string? type = view.OptionalString("type") ?? (view.TryGet("merges", out _) ? "BPE" : null);
+        string? type = view.OptionalString("type") ?? (view.TryGet("merges", out _) ? "BPE" : throw view.Error("LB0203", "the key \"type\" is missing"));
         return type switch
         {
             "BPE" => ReadBpe(view, sink),
+            "WordPiece" => ReadWordPiece(view, sink),
+            "WordLevel" => ReadWordLevel(view, sink),
+            "Unigram" => ReadUnigram(view),
             _ => throw view.Error("LB0204", $"the model type \"{type}\" is not supported"),
         };
     }
@@ -34,6 +37,41 @@ internal static class ModelReader
         if (options.UnknownToken is { } unknown && vocabulary.IdOf(unknown) is null)
             throw view["unk_token"].Error("LB0205", $"the unknown token \"{unknown}\" is not in the vocabulary");
         return new BpeModel(vocabulary, ReadMerges(view["merges"], vocabulary, options.ContinuingSubwordPrefix.Length), options);
+    }
+
+    private static WordPieceModel ReadWordPiece(JsonView view, IDiagnosticSink? sink)
+    {
+        Vocabulary vocabulary = ReadVocabulary(view["vocab"], sink);
+        int unknown = vocabulary.IdOf(view["unk_token"].AsString()) ?? throw view["unk_token"].Error("LB0205", "the unknown token is not in the vocabulary");
+        int longest = view.TryGet("max_input_chars_per_word", out JsonView most) ? most.AsInt() : 100;
+        return new WordPieceModel(vocabulary, unknown, view.OptionalString("continuing_subword_prefix") ?? "##", longest);
+    }
+
+    private static WordLevelModel ReadWordLevel(JsonView view, IDiagnosticSink? sink)
+    {
+        Vocabulary vocabulary = ReadVocabulary(view["vocab"], sink);
+        return new WordLevelModel(vocabulary, view.OptionalString("unk_token") is { } unknown ? vocabulary.IdOf(unknown) : null);
+    }
+
+    /// <summary>Unigram's vocabulary is a list of [token, log probability]; the place in the list is the id.</summary>
+    private static UnigramModel ReadUnigram(JsonView view)
+    {
+        Dictionary<string, int> ids = new(StringComparer.Ordinal);
+        List<double> scores = [];
+        foreach (JsonView item in view["vocab"].Items())
+        {
+            JsonView[] pair = [.. item.Items()];
+            if (pair.Length != 2)
+                throw item.Error("LB0205", "an entry is a token and its log probability");
+            // Of a token that stands twice the later entry counts, as in the library.
+            ids[pair[0].AsString()] = scores.Count;
+            scores.Add(pair[1].AsDouble());
+        }
+
+        int unknown = view.TryGet("unk_id", out JsonView id) ? id.AsInt() : -1;
+        if (unknown >= scores.Count)
+            throw id.Error("LB0205", $"the unknown token's id {unknown} is not below the vocabulary's size {scores.Count}");
+        return new UnigramModel(new Vocabulary(ids), [.. scores], unknown, view.OptionalBool("byte_fallback", false));
     }
 
     /// <summary>Token to id. Two tokens with one id are an error; a gap is a warning, because published models have some.</summary>

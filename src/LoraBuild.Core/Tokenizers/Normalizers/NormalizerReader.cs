@@ -38,8 +38,19 @@ internal static class NormalizerReader
             case "BertNormalizer":
                 bool lowers = view["lowercase"].AsBool();
                 return new BertNormalizer(view["clean_text"].AsBool(), view["handle_chinese_chars"].AsBool(), view.OptionalBool("strip_accents", lowers), lowers);
+            case "Precompiled":
+                return ReadPrecompiled(view["precompiled_charsmap"]);
             default:
                 throw view.Error("LB0204", $"the normalizer type \"{type}\" is not supported");
         }
+    }
+
+    private static PrecompiledNormalizer ReadPrecompiled(JsonView view)
+    {
+        string text = view.AsString();
+        var blob = new byte[text.Length];
+        return Convert.TryFromBase64String(text, blob, out int count) && PrecompiledNormalizer.Read(blob.AsSpan(0, count)) is { } normalizer
+            ? normalizer
+            : throw view.Error("LB0203", "the character map is damaged");
     }
 }
