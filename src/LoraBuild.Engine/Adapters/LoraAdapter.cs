@@ -87,7 +87,7 @@ public sealed class LoraAdapter : IDisposable
             saved.Add((path, value));
         }
 
-        return new LoraAdapter(model, options.ToPeftConfig(), shared, modules, saved);
+        return new LoraAdapter(model, options.ToPeftConfig(plan), shared, modules, saved);
     }
 
     /// <summary>An adapter from PEFT's files; the modules are those of the weight file.</summary>

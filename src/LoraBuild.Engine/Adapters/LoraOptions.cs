@@ -72,14 +72,20 @@ public sealed record LoraOptions
         return PeftPatterns.Find(AlphaPattern, path, LoraAlpha) / (UseRslora ? Math.Sqrt(r) : r);
     }
 
-    internal PeftAdapterConfig ToPeftConfig() => new()
+    /// <summary>As PEFT writes it: <c>all-linear</c> becomes the names that it stood for.</summary>
+    internal PeftAdapterConfig ToPeftConfig(AdapterPlan plan) => new()
     {
         BaseModelNameOrPath = BaseModelName,
         R = R,
         LoraAlpha = LoraAlpha,
         LoraDropout = LoraDropout,
-        TargetModules = TargetModulesPattern is null ? [.. TargetModules.Order(StringComparer.Ordinal)] : [],
-        TargetModulesPattern = TargetModulesPattern,
+        TargetModules = TargetModulesPattern switch
+        {
+            null => [.. TargetModules.Order(StringComparer.Ordinal)],
+            AdapterPlan.AllLinear => [.. plan.Targets.Select(t => t.Path[(t.Path.LastIndexOf('.') + 1)..]).Distinct().Order(StringComparer.Ordinal)],
+            _ => [],
+        },
+        TargetModulesPattern = TargetModulesPattern == AdapterPlan.AllLinear ? null : TargetModulesPattern,
         ExcludeModules = ExcludeModulesPattern is null ? [.. ExcludeModules.Order(StringComparer.Ordinal)] : [],
         ExcludeModulesPattern = ExcludeModulesPattern,
         ModulesToSave = ModulesToSave,

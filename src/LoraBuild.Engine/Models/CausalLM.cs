@@ -73,10 +73,12 @@ public sealed class CausalLM : IDisposable
     /// <summary>The adapter's tensors while one is attached.</summary>
     internal IReadOnlyList<(string Name, Tensor Value)> AdapterParameters { get; set; } = [];
 
-    /// <exception cref="DiagnosticException">LB04xx: config.json or weight files cannot be read. LB0500–LB0509: the family or a setting of it is not known. LB0510–LB0513: weights do not fit config.json.</exception>
+    /// <exception cref="DiagnosticException">LB04xx: config.json or weight files cannot be read. LB0500–LB0505: the family or a setting of it is not known. LB0506: a type that the device cannot compute in. LB0510–LB0513: weights do not fit config.json.</exception>
     public static CausalLM Load(string modelDirectory, LoadOptions options)
     {
         string directory = Path.GetFullPath(modelDirectory);
+        if (options.Dtype == ScalarType.Float16 && (options.Device ?? CPU).type == TorchSharp.DeviceType.CPU)
+            throw new DiagnosticException("LB0506", "the arithmetic would be in float16 on a CPU, which libtorch does not have; use float32 (the default; float16 weights are widened) or bfloat16", directory);
         ModelConfig config = ModelConfig.Load(directory);
         DecoderSpec spec = DecoderFamilies.Describe(config);
         OrderedDictionary<string, Tensor> weights = options.RandomWeights ? RandomWeights.Create(spec, options) : WeightLoader.Load(directory, spec, options);

@@ -126,6 +126,25 @@ public sealed class LoraAdapterTests
     }
 
     [Fact]
+    public void A_fresh_adapter_comes_back_from_its_files_and_all_linear_is_written_as_names()
+    {
+        using CausalLM model = CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions());
+        using TemporaryDirectory directory = new();
+        float[] a;
+        using (LoraAdapter adapter = LoraAdapter.Attach(model, Options with { TargetModules = [], TargetModulesPattern = AdapterPlan.AllLinear, UseDora = true }))
+        {
+            adapter.Save(directory.Path);
+            a = TensorTypes.ToFloat32Array(adapter.Modules[^1].A);
+        }
+
+        using LoraAdapter loaded = LoraAdapter.Load(model, directory.Path, isTrainable: true);
+        Assert.Equal(["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"], loaded.Config.TargetModules);
+        Assert.Equal(3 * 7, loaded.Modules.Count);
+        Assert.Equal(a, TensorTypes.ToFloat32Array(loaded.Modules[^1].A));
+        Assert.NotNull(loaded.Modules[0].Magnitude);
+    }
+
+    [Fact]
     public void An_adapter_of_another_base_model_is_refused()
     {
         using CausalLM model = CausalLM.Load(Golden.Model("qwen2-tied"), new LoadOptions());

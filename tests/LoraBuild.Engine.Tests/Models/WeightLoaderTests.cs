@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Models;
+using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Tests.Models;
 
@@ -44,6 +45,26 @@ public sealed class WeightLoaderTests
         using CausalLM original = CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions());
         foreach (((string name, var a), (_, var b)) in shifted.NamedParameters().Zip(original.NamedParameters()))
             Assert.True(TensorTypes.ToFloat32Array(a).AsSpan().SequenceEqual(TensorTypes.ToFloat32Array(b)), name);
+    }
+
+    [Fact]
+    public void Weights_stored_in_fp32_stay_in_the_file_and_leave_it_with_the_model()
+    {
+        if (!OperatingSystem.IsLinux())
+            return; // the list of mappings is Linux's
+        using TemporaryDirectory directory = Golden.CopyOfModel("llama-tied");
+        string path = Path.Combine(directory.Path, CausalLM.WeightsFileName);
+        bool IsMapped() => File.ReadAllText("/proc/self/maps").Contains(path, StringComparison.Ordinal);
+        using (CausalLM model = CausalLM.Load(directory.Path, new LoadOptions()))
+            Assert.True(IsMapped());
+        Assert.False(IsMapped());
+    }
+
+    [Fact]
+    public void Half_precision_arithmetic_on_a_CPU_is_refused()
+    {
+        DiagnosticException error = Assert.Throws<DiagnosticException>(() => CausalLM.Load(Golden.Model("llama-fp16"), new LoadOptions { Dtype = ScalarType.Float16 }));
+        Assert.Equal("LB0506", error.Diagnostics[0].Code);
     }
 
     [Theory]
