@@ -14,7 +14,7 @@ public sealed class JinjaConformanceTests
     {
         List<string> failures = [];
         int count = 0;
-        foreach (string line in File.ReadLines(Path.Combine(AppContext.BaseDirectory, "golden", "templates", "jinja.jsonl")))
+        foreach (string line in File.ReadLines(ChatGolden.File("jinja.jsonl")))
         {
             count++;
             JsonObject row = JsonNode.Parse(line)!.AsObject();

@@ -58,6 +58,7 @@ internal static class Filters
         ["unique"] = SequenceFilters.Unique,
         ["upper"] = (_, a) => PyCase.Upper(TextOf(a, "upper")),
         ["urlencode"] = TextFilters.UrlEncode,
+        ["urlize"] = UrlizeFilter.Apply,
         ["wordcount"] = TextFilters.WordCount,
         ["wordwrap"] = TextFilters.WordWrap,
         ["xmlattr"] = TextFilters.XmlAttributes,
