@@ -1,0 +1,104 @@
+// Which characters of a rendered conversation are targets: the template's marks, or else the differences between renderings of its prefixes.
+using System.Text.Json.Nodes;
+using LoraBuild.Core.Chat.Jinja;
+using LoraBuild.Core.Data;
+using LoraBuild.Core.Diagnostics;
+
+namespace LoraBuild.Core.Chat;
+
+/// <param name="Text">The whole conversation.</param>
+/// <param name="Targets">Ranges [start, end) in code points, in order.</param>
+internal sealed record RenderedConversation(string Text, IReadOnlyList<(int Start, int End)> Targets);
+
+internal static class TargetRanges
+{
+    /// <param name="loss">assistant | all | last.</param>
+    /// <exception cref="DiagnosticException">LB0302–LB0305 from the template; LB0310, LB0311 when its marks cannot be trusted.</exception>
+    public static RenderedConversation Render(ChatTemplate template, Conversation conversation, JsonObject variables, string loss)
+    {
+        JsonArray messages = new([.. conversation.Messages.Select(m => m.Raw.DeepClone())]);
+        ChatRenderRequest request = new() { Messages = messages, Tools = conversation.Tools, Variables = variables };
+        ChatRenderResult whole = template.Render(request);
+        if (loss == "all")
+            return new RenderedConversation(whole.Text, [(0, PyText.Length(whole.Text))]);
+        bool[] trained = [.. conversation.Messages.Select((m, i) => IsTrained(conversation.Messages, i, loss))];
+        if (whole.Assistant is not null)
+            return new RenderedConversation(whole.Text, Marked(template, conversation.Messages, whole.Assistant, trained));
+        return new RenderedConversation(whole.Text, ByPrefixes(template, request, whole.Text, conversation.Messages, trained));
+    }
+
+    private static bool IsTrained(IReadOnlyList<ChatMessage> messages, int index, string loss)
+    {
+        ChatMessage message = messages[index];
+        if (message.Role != "assistant" || message.Train == false)
+            return false;
+        return loss != "last" || messages.Skip(index + 1).All(m => m.Role != "assistant" || m.Train == false);
+    }
+
+    /// <summary>All marks when every answer is trained; else one mark an answer is needed to tell them apart.</summary>
+    private static List<(int Start, int End)> Marked(ChatTemplate template, IReadOnlyList<ChatMessage> messages, IReadOnlyList<(int Start, int End)> marks, bool[] trained)
+    {
+        int[] answers = [.. Enumerable.Range(0, messages.Count).Where(i => messages[i].Role == "assistant")];
+        if (answers.All(i => trained[i]))
+            return [.. marks];
+        if (marks.Count != answers.Length)
+            throw new DiagnosticException("LB0311", $"the template marks {marks.Count} generation blocks for {answers.Length} assistant turns, so it is not known which of them belongs to which turn. Write one {{% generation %}} block around each assistant turn, or train all of them (loss: assistant, no train: false).", template.Name);
+        return [.. marks.Where((_, i) => trained[answers[i]])];
+    }
+
+    private static List<(int Start, int End)> ByPrefixes(ChatTemplate template, ChatRenderRequest request, string whole, IReadOnlyList<ChatMessage> messages, bool[] trained)
+    {
+        List<(int, int)> ranges = [];
+        for (int i = 0; i < messages.Count; i++)
+        {
+            if (!trained[i])
+                continue;
+            string before = Prefix(template, request, i, addGenerationPrompt: true, whole);
+            string after = i == messages.Count - 1 ? whole : Prefix(template, request, i + 1, addGenerationPrompt: false, whole);
+            if (after.Length < before.Length)
+                throw Unstable(template, i, "the rendering of the turn is shorter than its beginning");
+            int end = TurnEnd(after, before.Length, messages[i].Content);
+            ranges.Add((PyText.Length(whole[..before.Length]), PyText.Length(whole[..end])));
+        }
+
+        return ranges;
+    }
+
+    /// <summary>The rendering of the first messages, which must be the beginning of the whole.</summary>
+    private static string Prefix(ChatTemplate template, ChatRenderRequest request, int count, bool addGenerationPrompt, string whole)
+    {
+        JsonArray messages = new([.. request.Messages.Take(count).Select(m => m?.DeepClone())]);
+        string text;
+        try
+        {
+            text = template.Render(request with { Messages = messages, AddGenerationPrompt = addGenerationPrompt }).Text;
+        }
+        catch (DiagnosticException e)
+        {
+            throw Unstable(template, count - 1, $"it refuses the first {count} messages alone ({e.Diagnostics[0].Message})");
+        }
+
+        if (whole.StartsWith(text, StringComparison.Ordinal))
+            return text;
+        int common = text.AsSpan().CommonPrefixLength(whole);
+        throw Unstable(template, count - 1, $"after {count} of {request.Messages.Count} messages it prints {Excerpt(text, common)} where the whole conversation has {Excerpt(whole, common)}");
+    }
+
+    private static string Excerpt(string text, int at) => PyRepr.Repr(text[Math.Max(0, at - 10)..Math.Min(text.Length, at + 30)]);
+
+    /// <summary>Blanks behind the token that ends the turn are the next turn's business.</summary>
+    private static int TurnEnd(string text, int start, string? content)
+    {
+        string turn = text[start..];
+        string trimmed = PyText.Trim(turn, atStart: false);
+        string words = PyText.Trim(content ?? "");
+        int wordsEnd = words.Length == 0 ? 0 : turn.LastIndexOf(words, StringComparison.Ordinal) + words.Length;
+        // Only blanks behind the words: they themselves end the turn.
+        return trimmed.Length > wordsEnd && trimmed.Length > 0 ? start + trimmed.Length : text.Length;
+    }
+
+    private static DiagnosticException Unstable(ChatTemplate template, int message, string why) => new(
+        "LB0310",
+        $"the template does not mark the assistant's words, and they cannot be found by comparing renderings, because at message {message + 1} {why}. Put {{% generation %}} … {{% endgeneration %}} around what the assistant says (with the token that ends its turn), in a copy that template.chat_template names.",
+        template.Name);
+}

@@ -1,0 +1,100 @@
+// Reads the documents of one source of the recipe: files, rows, conversations, checks, duplicates.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Recipes;
+
+namespace LoraBuild.Core.Data;
+
+internal sealed class SourceReader(Recipe recipe, DataFindings findings, IDiagnosticSink sink)
+{
+    private readonly string root = Path.GetDirectoryName(Path.GetFullPath(recipe.FilePath))!;
+
+    /// <summary>Adds what the source holds to <paramref name="entries"/>; gives the number of documents that are tokens already.</summary>
+    public int Read(DatasetSource source, List<DatasetPreparation.Entry> entries, List<SourceReport> reports)
+    {
+        HashSet<string> seen = recipe.Dataset.Deduplicate ? [.. entries.Select(e => e.Key)] : [];
+        int tokenDocuments = 0;
+        foreach (string path in SourceFiles.Expand(source, sink))
+        {
+            if (source.Format == "preference")
+            {
+                Report("LB0111", "preference data (chosen, rejected) is not trained yet; formats that are: messages, sharegpt, alpaca, completion, text, tokens", source);
+            }
+            else if (source.Format == "tokens" || (source.Format == "auto" && Path.GetExtension(path) == ".safetensors"))
+            {
+                tokenDocuments += ReadTokens(path, reports);
+            }
+            else if (!RowReader.IsKnown(path) || Path.GetExtension(path) == ".safetensors")
+            {
+                Report("LB0111", $"'{path}' has an ending that is not read; known are .jsonl, .json, .csv, .tsv, .txt, and .safetensors with format: tokens", source);
+            }
+            else
+            {
+                ReadRows(path, source, seen, entries, reports);
+            }
+        }
+
+        return tokenDocuments;
+    }
+
+    /// <summary>The path from the recipe's folder, with slashes; absolute where it lies elsewhere.</summary>
+    public string Relative(string path)
+    {
+        string relative = Path.GetRelativePath(root, path).Replace('\\', '/');
+        return relative.StartsWith("../../..", StringComparison.Ordinal) ? path.Replace('\\', '/') : relative;
+    }
+
+    private int ReadTokens(string path, List<SourceReport> reports)
+    {
+        try
+        {
+            int count = TokensFile.Read(path).Count;
+            reports.Add(new SourceReport(Relative(path), "tokens", count, 0, 0));
+            return count;
+        }
+        catch (DiagnosticException e)
+        {
+            foreach (Diagnostic diagnostic in e.Diagnostics)
+                sink.Report(diagnostic);
+            return 0;
+        }
+    }
+
+    private void ReadRows(string path, DatasetSource source, HashSet<string> seen, List<DatasetPreparation.Entry> entries, List<SourceReport> reports)
+    {
+        int rejectedBefore = findings.Rejected.Count;
+        int rows = 0;
+        int duplicates = 0;
+        foreach (DataRow row in RowReader.Read(path, findings))
+        {
+            Conversation conversation;
+            try
+            {
+                conversation = ConversationReader.Read(row.Fields, source.Format, source.Columns, path, row.Line);
+            }
+            catch (RowException e)
+            {
+                findings.Reject(e.Code, char.ToUpperInvariant(e.Message[0]) + e.Message[1..] + ".", path, row.Line);
+                continue;
+            }
+
+            if (!ConversationChecks.Check(conversation, findings))
+                continue;
+            rows++;
+            byte[] hash = CanonicalForm.Hash(conversation);
+            string key = Convert.ToHexStringLower(hash);
+            if (recipe.Dataset.Deduplicate && !seen.Add(key))
+            {
+                duplicates++;
+                continue;
+            }
+
+            entries.Add(new DatasetPreparation.Entry(CanonicalForm.ToLine(conversation with { SourceFile = Relative(path) }), hash, key, source.Weight));
+        }
+
+        reports.Add(new SourceReport(Relative(path), source.Format, rows, findings.Rejected.Count - rejectedBefore, duplicates));
+    }
+
+    private void Report(string code, string message, DatasetSource source) =>
+        sink.Report(Diagnostic.Error(code, message, source.Place.File, source.Place.Line, source.Place.Column));
+}
