@@ -14,9 +14,7 @@ internal sealed record TokenizerConfig(
     IReadOnlyDictionary<string, NamedToken> Roles,
     IReadOnlyList<NamedToken> Additional,
     IReadOnlyDictionary<string, string> ChatTemplates,
-    IReadOnlyList<AddedToken> AddedTokensDecoder,
-    bool? AddsBosToken,
-    bool? AddsEosToken)
+    IReadOnlyList<AddedToken> AddedTokensDecoder)
 {
     public static readonly string[] RoleNames = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
@@ -28,16 +26,12 @@ internal sealed record TokenizerConfig(
         List<NamedToken> additional = [];
         SortedDictionary<string, string> templates = new(StringComparer.Ordinal);
         List<AddedToken> decoder = [];
-        bool? addsBos = null;
-        bool? addsEos = null;
         string configFile = Path.Combine(directory, "tokenizer_config.json");
         if (File.Exists(configFile))
         {
             JsonView root = JsonSource.Read(configFile).Root;
             ReadRoles(root, roles, additional);
             ReadTemplates(root, templates);
-            addsBos = root.TryGet("add_bos_token", out JsonView bos) ? bos.AsBool() : null;
-            addsEos = root.TryGet("add_eos_token", out JsonView eos) ? eos.AsBool() : null;
             if (root.TryGet("added_tokens_decoder", out JsonView tokens))
             {
                 foreach ((string id, JsonView token) in tokens.Properties())
@@ -45,9 +39,8 @@ internal sealed record TokenizerConfig(
             }
         }
 
-        string mapFile = Path.Combine(directory, "special_tokens_map.json");
-        if (decoder.Count == 0 && File.Exists(mapFile))
-            ReadRoles(JsonSource.Read(mapFile).Root, roles, additional);
+        if (decoder.Count == 0)
+            ReadLegacy(directory, roles, additional, decoder);
         string templateFile = Path.Combine(directory, "chat_template.jinja");
         if (File.Exists(templateFile))
             templates["default"] = File.ReadAllText(templateFile);
@@ -58,21 +51,43 @@ internal sealed record TokenizerConfig(
                 templates[Path.GetFileNameWithoutExtension(file)] = File.ReadAllText(file);
         }
 
-        return new TokenizerConfig(roles, additional, templates, decoder, addsBos, addsEos);
+        return new TokenizerConfig(roles, additional, templates, decoder);
+    }
+
+    /// <summary>special_tokens_map.json, whose roles win, and added_tokens.json, whose ids only give the order.</summary>
+    private static void ReadLegacy(string directory, Dictionary<string, NamedToken> roles, List<NamedToken> additional, List<AddedToken> decoder)
+    {
+        string mapFile = Path.Combine(directory, "special_tokens_map.json");
+        if (File.Exists(mapFile))
+            ReadRoles(JsonSource.Read(mapFile).Root, roles, additional);
+        string addedFile = Path.Combine(directory, "added_tokens.json");
+        if (!File.Exists(addedFile))
+            return;
+        foreach ((string token, JsonView id) in JsonSource.Read(addedFile).Root.Properties())
+            decoder.Add(new AddedToken(id.AsInt(), token, false, false, false, false, false));
     }
 
     private static void ReadRoles(JsonView root, Dictionary<string, NamedToken> roles, List<NamedToken> additional)
     {
-        foreach (string name in RoleNames)
+        foreach ((string name, JsonView value) in root.Properties())
         {
-            if (root.TryGet(name, out JsonView value))
+            // A key of the model's own (boi_token …) counts when it is a string; add_bos_token and the like are not tokens.
+            bool isRole = RoleNames.Contains(name) ? !value.IsNull : name.EndsWith("_token", StringComparison.Ordinal) && value.Kind == JsonValueKind.String;
+            if (isRole)
                 roles[name] = ReadToken(value);
         }
 
         foreach (string name in (string[])["additional_special_tokens", "extra_special_tokens"])
         {
-            if (root.TryGet(name, out JsonView more) && more.Kind == JsonValueKind.Array)
+            if (!root.TryGet(name, out JsonView more))
+                continue;
+            if (more.Kind == JsonValueKind.Array)
                 additional.AddRange(more.Items().Select(ReadToken));
+            else
+            {
+                foreach ((string role, JsonView token) in more.Properties())
+                    roles[role] = ReadToken(token);
+            }
         }
     }
 

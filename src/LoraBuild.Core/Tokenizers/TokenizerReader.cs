@@ -64,7 +64,7 @@ internal static class TokenizerReader
 
         foreach (AddedToken token in config.AddedTokensDecoder.OrderBy(t => t.Id))
             Add(token);
-        foreach (NamedToken token in config.Roles.OrderBy(r => Array.IndexOf(TokenizerConfig.RoleNames, r.Key)).Select(r => r.Value).Concat(config.Additional))
+        foreach (NamedToken token in config.Roles.OrderBy(r => (uint)Array.IndexOf(TokenizerConfig.RoleNames, r.Key)).Select(r => r.Value).Concat(config.Additional))
         {
             if (!index.ContainsKey(token.Content))
                 Add(new AddedToken(0, token.Content, true, token.Lstrip, token.Rstrip, token.Normalized, token.SingleWord));
@@ -78,7 +78,8 @@ internal static class TokenizerReader
                 return;
             if (index.TryGetValue(token.Content, out int at))
             {
-                tokens[at] = token with { Id = tokens[at].Id };
+                // Once special, always special.
+                tokens[at] = token with { Id = tokens[at].Id, Special = token.Special || tokens[at].Special };
                 return;
             }
 
