@@ -1,11 +1,12 @@
 // A file mapped read-only into memory; pages come from the disk when they are touched.
 using System.IO.MemoryMappedFiles;
+using System.Runtime.InteropServices;
 using LoraBuild.Core.Diagnostics;
 
 namespace LoraBuild.Core.Formats;
 
 /// <summary>Read-only view of a whole file, of any size. Reading past the end throws; the bytes are valid until <see cref="Dispose"/>.</summary>
-public sealed unsafe class MappedFile : IDisposable
+public sealed unsafe partial class MappedFile : IDisposable
 {
     private readonly MemoryMappedFile? file;
     private readonly MemoryMappedViewAccessor? view;
@@ -67,13 +68,31 @@ public sealed unsafe class MappedFile : IDisposable
         return (nint)(start + offset);
     }
 
-    /// <summary>Writes the bytes [offset, offset + length) to a stream, piece by piece.</summary>
+    /// <summary>Lets the system take back the pages of [offset, offset + length), which were read and are not needed soon; reading them again still works. Keeps streaming a large model from filling the memory.</summary>
+    public void Forget(long offset, long length)
+    {
+        CheckRange(offset, length);
+        if (!OperatingSystem.IsLinux() || length == 0)
+            return;
+        const int DontNeed = 4; // MADV_DONTNEED: for a read-only file mapping the content stays in the file
+        long page = Environment.SystemPageSize;
+        long first = ((long)start + offset + page - 1) / page * page;
+        long end = ((long)start + offset + length) / page * page;
+        if (end > first)
+            _ = MemoryAdvise((nint)first, (nuint)(end - first), DontNeed); // advice: that it is not taken does no harm
+    }
+
+    /// <summary>Writes the bytes [offset, offset + length) to a stream, piece by piece, and forgets their pages.</summary>
     public void CopyTo(Stream destination, long offset, long length)
     {
         CheckRange(offset, length);
         const int Piece = 1 << 22;
         for (long done = 0; done < length; done += Piece)
-            destination.Write(Span(offset + done, (int)Math.Min(Piece, length - done)));
+        {
+            int count = (int)Math.Min(Piece, length - done);
+            destination.Write(Span(offset + done, count));
+            Forget(offset + done, count);
+        }
     }
 
     public void Dispose()
@@ -93,4 +112,7 @@ public sealed unsafe class MappedFile : IDisposable
         if (offset < 0 || length < 0 || offset > Length - length)
             throw new ArgumentOutOfRangeException(nameof(offset), $"bytes {offset}+{length} of a file of {Length}");
     }
+
+    [LibraryImport("libc", EntryPoint = "madvise")]
+    private static partial int MemoryAdvise(nint address, nuint length, int advice);
 }

@@ -59,6 +59,9 @@ public sealed class SafetensorsFile : IDisposable
         return file.Span(entry.FileOffset + offset, length);
     }
 
+    /// <summary>Says that the bytes [offset, offset + length) of a tensor are not needed soon, so that their memory may be taken back.</summary>
+    public void Forget(TensorEntry entry, long offset, long length) => file.Forget(entry.FileOffset + offset, length);
+
     /// <summary>Address of a tensor's first byte, for native code that does not outlive this object.</summary>
     public nint GetPointer(string name)
     {

@@ -33,7 +33,11 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
                 },
                 _ => { });
             stream.Write(encoded, 0, count * rowBytes);
+            if (permutedHeads is null) // permuted rows of a head lie apart: their pages are needed again
+                file.Forget(entry, start * columns * entry.Dtype.ByteSize(), (long)count * columns * entry.Dtype.ByteSize());
         }
+
+        file.Forget(entry, 0, entry.ByteLength);
     }
 
     private void EncodeRow(long sourceRow, float[] values, Span<byte> destination)

@@ -36,6 +36,7 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
             int count = (int)Math.Min(chunk, Entry.ElementCount - done);
             int size = Entry.Dtype.ByteSize();
             FloatConversion.ToFloat32(Entry.Dtype, Source.GetBytes(Entry, done * size, count * size), values);
+            Source.Forget(Entry, done * size, count * size);
             update?.Apply(values.AsMemory(0, count), (int)(done / columns));
             FloatConversion.FromFloat32(Dtype, values.AsSpan(0, count), stored);
             stream.Write(stored, 0, count * Dtype.ByteSize());

@@ -146,6 +146,16 @@ public sealed class SafetensorsTests
     }
 
     [Fact]
+    public void Forgotten_pages_are_read_again()
+    {
+        using SafetensorsFile file = SafetensorsFile.Open(FormatsGolden.File("files/qwen2-bf16.model.safetensors"));
+        Dictionary<string, byte[]> before = file.Tensors.Keys.ToDictionary(n => n, n => file.GetBytes(n).ToArray());
+        foreach (TensorEntry entry in file.Tensors.Values)
+            file.Forget(entry, 0, entry.ByteLength);
+        Assert.All(before, p => Assert.Equal(p.Value, file.GetBytes(p.Key).ToArray()));
+    }
+
+    [Fact]
     public void A_wrong_name_and_a_wrong_type_are_named()
     {
         using SafetensorsFile file = SafetensorsFile.Open(FormatsGolden.File("files/llama-tied.golden.safetensors"));
