@@ -30,7 +30,10 @@ public static class NativeRuntime
     /// <summary>Whether the BLAS shares libtorch's OpenMP threads.</summary>
     public static bool BlasIsOpenMp => Blas.Value.IsOpenMp;
 
-    /// <summary>A sentence with its code (LB0852, LB0853) and the mending command when the BLAS costs speed; otherwise null.</summary>
+    /// <summary>LB0852 or LB0853 when the BLAS costs speed; otherwise null.</summary>
+    public static string BlasWarningCode => Blas.Value.WarningCode;
+
+    /// <summary>What the BLAS in use costs and the mending command; null when there is nothing to mend.</summary>
     public static string BlasWarning => Blas.Value.Warning;
 
     /// <summary>The number of tensor references that the process holds.</summary>

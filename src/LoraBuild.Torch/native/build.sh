@@ -45,7 +45,7 @@ install_packages() {
 
 if [ -n "$libtorch" ]; then
     [ -f "$libtorch/include/ATen/core/Tensor.h" ] && [ -f "$libtorch/lib/libtorch_cpu.so" ] ||
-        fail LB0951 "LIBTORCH=$libtorch holds no libtorch: include/ATen/core/Tensor.h and lib/libtorch_cpu.so were looked for. Give the directory of an unpacked libtorch or of a Python torch package, or unset LIBTORCH to use the system's."
+        fail 'LB0951' "LIBTORCH=$libtorch holds no libtorch: include/ATen/core/Tensor.h and lib/libtorch_cpu.so were looked for. Give the directory of an unpacked libtorch or of a Python torch package, or unset LIBTORCH to use the system's."
 elif ! has_libtorch; then
     packages+=(libtorch-dev libopenblas0-openmp)
 fi
@@ -57,10 +57,10 @@ packages+=("${missing_tools[@]}")
 
 if [ ${#packages[@]} -gt 0 ]; then
     command_line="apt-get install -y ${packages[*]}"
-    code=LB0952; what="The C++ tools ${missing_tools[*]} were not found, and the native library is compiled on this machine."
-    if [[ " ${packages[*]} " == *" libtorch-dev "* ]]; then code=LB0951; what="No libtorch was found (include/ATen/core/Tensor.h and libtorch_cpu.so under /usr and /usr/local)."; fi
-    can_install || fail $code "$what On Debian or Ubuntu run as root: $command_line. Elsewhere install them, or set LIBTORCH to an unpacked libtorch."
-    install_packages || fail $code "$what Installing failed (the output stands above). Run as root: apt-get update && $command_line"
+    code='LB0952'; what="The C++ tools ${missing_tools[*]} were not found, and the native library is compiled on this machine."
+    if [[ " ${packages[*]} " == *" libtorch-dev "* ]]; then code='LB0951'; what="No libtorch was found (include/ATen/core/Tensor.h and libtorch_cpu.so under /usr and /usr/local)."; fi
+    can_install || fail "$code" "$what On Debian or Ubuntu run as root: $command_line. Elsewhere install them, or set LIBTORCH to an unpacked libtorch."
+    install_packages || fail "$code" "$what Installing failed (the output stands above). Run as root: apt-get update && $command_line"
     # Where several are installed, the threaded OpenBLAS has the higher priority; beside an OpenMP program it is three times slower.
     if [[ " ${packages[*]} " == *" libopenblas0-openmp "* ]]; then
         for library in libblas.so.3 liblapack.so.3 libopenblas.so.0; do
@@ -80,10 +80,10 @@ arguments=(-S "$source_directory" -B "$build_directory/cmake" -DCMAKE_BUILD_TYPE
 # A cache of another generator or of a moved source directory cannot be used again.
 if ! cmake "${generator[@]}" "${arguments[@]}" > "$log" 2>&1; then
     rm -rf "$build_directory/cmake"
-    cmake "${generator[@]}" "${arguments[@]}" > "$log" 2>&1 || { sed 's/^/    /' "$log" | tail -40; fail LB0953 "CMake could not configure the native library (the output stands above; the whole is in $log)."; }
+    cmake "${generator[@]}" "${arguments[@]}" > "$log" 2>&1 || { sed 's/^/    /' "$log" | tail -40; fail 'LB0953' "CMake could not configure the native library (the output stands above; the whole is in $log)."; }
 fi
 if ! cmake --build "$build_directory/cmake" --parallel "$(nproc)" >> "$log" 2>&1; then
     # Indented, so that MSBuild does not take the compiler's lines for its own twice over.
     grep -E -A4 'error|undefined reference' "$log" | sed -E 's/error:/error/; s/^/    /' | head -60
-    fail LB0953 "The native library did not compile (the first errors stand above; the whole is in $log)."
+    fail 'LB0953' "The native library did not compile (the first errors stand above; the whole is in $log)."
 fi

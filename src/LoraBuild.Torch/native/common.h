@@ -105,8 +105,14 @@ inline Optional<at::Generator> maybe_generator(at::Generator* generator) {
 
 inline at::Device device(int type, int index) { return at::Device(static_cast<at::DeviceType>(type), static_cast<at::DeviceIndex>(index)); }
 
-inline at::TensorOptions options(int type, int device_type, int device_index, int requires_grad) {
-    return at::TensorOptions().dtype(dtype(type)).device(device(device_type, device_index)).requires_grad(requires_grad != 0);
+inline at::TensorOptions options(int type, int device_type, int device_index) {
+    return at::TensorOptions().dtype(dtype(type)).device(device(device_type, device_index));
+}
+
+// ATen's creation functions ignore requires_grad among the options (it is torch:: that looks at it), so it is set afterwards.
+inline Handle wrap_leaf(at::Tensor tensor, int requires_grad) {
+    if (requires_grad != 0) tensor.requires_grad_(true);
+    return wrap(std::move(tensor));
 }
 
 inline std::vector<at::Tensor> list(const Handle* handles, int64_t count) {

@@ -70,15 +70,7 @@ LB_API int lb_manual_seed(int64_t seed) {
 }
 
 #define LB_OPTIONS int type, int device_type, int device_index, int requires_grad
-#define LB_OPT options(type, device_type, device_index, 0)
-
-namespace {
-// The creation functions with a generator do not take requires_grad everywhere, so it is set afterwards.
-Handle wrap_leaf(at::Tensor tensor, int requires_grad) {
-    if (requires_grad != 0) tensor.requires_grad_(true);
-    return wrap(std::move(tensor));
-}
-}  // namespace
+#define LB_OPT options(type, device_type, device_index)
 
 LB_API int lb_rand(const int64_t* sizes, int64_t count, GeneratorHandle generator, LB_OPTIONS, Handle* out) {
     return guard([&] { *out = wrap_leaf(at::rand(ints(sizes, count), maybe_generator(generator), LB_OPT), requires_grad); });

@@ -11,7 +11,7 @@ public sealed partial class ErrorsPageTests
     [Fact]
     public void Every_code_in_the_sources_has_an_entry_and_every_entry_is_used()
     {
-        string[] extensions = [".cs", ".targets", ".props", ".cpp", ".txt"];
+        string[] extensions = [".cs", ".targets", ".props", ".cpp", ".sh", ".txt"];
         HashSet<string> used = [.. Directory.EnumerateFiles(Path.Combine(RecipeFixture.Repository, "src"), "*", SearchOption.AllDirectories)
             .Where(f => extensions.Contains(Path.GetExtension(f)))
             .SelectMany(f => QuotedCode().Matches(File.ReadAllText(f)).Select(m => m.Groups["code"].Value))];

@@ -72,5 +72,19 @@ public sealed class TensorBasicsTests
     }
 
     [Fact]
+    public void Every_way_to_make_a_tensor_can_ask_for_a_gradient()
+    {
+        using var scope = NewDisposeScope();
+        Tensor[] made =
+        [
+            zeros(2, requires_grad: true), ones(2, requires_grad: true), empty(2, requires_grad: true), full(2, 1.5, requires_grad: true),
+            arange(2.0, requires_grad: true), linspace(0, 1, 2, requires_grad: true), eye(2, requires_grad: true), rand(2, requires_grad: true),
+            randn(2, requires_grad: true), tensor(2f, requires_grad: true), zeros_like(ones(2), requires_grad: true), ones_like(ones(2), requires_grad: true),
+            empty_like(ones(2), requires_grad: true), full_like(ones(2), 1, requires_grad: true), randn_like(ones(2), requires_grad: true),
+        ];
+        Assert.All(made, tensor => Assert.True(tensor.requires_grad && tensor.is_leaf));
+    }
+
+    [Fact]
     public void Every_core_is_used() => Assert.Equal(Environment.ProcessorCount, get_num_threads());
 }
