@@ -100,7 +100,7 @@ internal sealed class DocumentTokenizer
         int start = document.Text is null && section.Loss != "all" ? PyText.Length(document.Prompt ?? "") : 0;
         Encoding encoding = tokenizer.Encode(text, addSpecialTokens: true, splitSpecialTokens: true);
         List<int> ids = [.. encoding.Ids];
-        List<int> labels = [.. Labels(encoding, [(start, PyText.Length(text))])];
+        List<int> labels = [.. TokenLabels.FromRanges(encoding, [(start, PyText.Length(text))])];
         for (int i = 0; i < labels.Count; i++)
         {
             // A token that the post-processor adds behind the text ends it: the model must learn to say it.
@@ -132,27 +132,9 @@ internal sealed class DocumentTokenizer
                 ? (rendered.Targets.Any(t => t.Start <= stand && stand < t.End) ? [(0, length)] : [])
                 : [.. rendered.Targets.Select(t => (Math.Clamp(t.Start - stand, 0, length), Math.Clamp(t.End - stand, 0, length))).Where(t => t.Item1 < t.Item2)];
             ids.AddRange(encoding.Ids);
-            labels.AddRange(Labels(encoding, targets));
+            labels.AddRange(TokenLabels.FromRanges(encoding, targets));
         }
 
         return new TokenizedDocument([.. ids], [.. labels], ids.Count, 0, false, guard.Found);
-    }
-
-    /// <summary>A token is a target when one of its characters is; one without characters when its place lies inside a target range.</summary>
-    private static int[] Labels(Encoding encoding, IReadOnlyList<(int Start, int End)> targets)
-    {
-        int[] labels = new int[encoding.Ids.Length];
-        int next = 0;
-        for (int i = 0; i < labels.Length; i++)
-        {
-            (int start, int end) = encoding.Offsets[i];
-            bool isAdded = encoding.SpecialTokensMask[i] && start == end; // by the post-processor, not in the text
-            while (next < targets.Count && targets[next].End <= start && !isAdded)
-                next++;
-            bool isTarget = next < targets.Count && !isAdded && Math.Max(end, start + 1) > targets[next].Start;
-            labels[i] = isTarget ? encoding.Ids[i] : TokensFile.IgnoredLabel;
-        }
-
-        return labels;
     }
 }

@@ -23,6 +23,7 @@ internal sealed class ForStatement(Token token, Target target, Expression iterab
         bool isCompleted = false;
         while (loop.MoveNext())
         {
+            runtime.Budget.Step(6); // a scope of its own is dearer than an expression
             Scope scope = new(outer);
             scope.Set("loop", loop);
             target.Assign(runtime, scope, loop.Current);

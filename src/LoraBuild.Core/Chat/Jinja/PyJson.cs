@@ -53,7 +53,7 @@ internal static class PyJson
         public void Append(object? value, int level)
         {
             Budget.CheckStack();
-            Budget.Current.Step(value is string content ? 1 + (content.Length >> 4) : 1);
+            Budget.Current.Step(value is string content ? 8 + (content.Length >> 4) : 8);
             Budget.Current.Limit(Text.Length);
             switch (value)
             {

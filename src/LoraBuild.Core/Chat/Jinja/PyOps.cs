@@ -61,7 +61,7 @@ internal static class PyOps
     {
         if (ReferenceEquals(a, b))
             return a is not double d || !double.IsNaN(d);
-        Budget.Current.Step();
+        Budget.Current.Step(4);
         if (Text(a) is string left)
             return Text(b) is string right && left == right;
         if (IsNumber(a))

@@ -80,7 +80,7 @@ internal static class PyRepr
     private static void Append(StringBuilder text, object? value)
     {
         Budget.CheckStack();
-        Budget.Current.Step(value is string content ? 1 + (content.Length >> 4) : 1);
+        Budget.Current.Step(value is string content ? 8 + (content.Length >> 4) : 8);
         Budget.Current.Limit(text.Length);
         switch (value)
         {
