@@ -70,14 +70,14 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
         HasRun = true;
         if (!int.TryParse(string.IsNullOrEmpty(Threads) ? "1" : Threads, CultureInfo.InvariantCulture, out int threads) || threads < 1)
         {
-            LogFailure("LB0903", $"Threads must be a whole number ≥ 1, got '{Threads}'. Leave it empty for all cores.");
+            LogFailure("LB0913", $"Threads must be a whole number ≥ 1, got '{Threads}'. Leave it empty for all cores.");
             return false;
         }
 
         string worker = Absolute(Worker);
         if (!File.Exists(worker))
         {
-            LogFailure("LB0904", $"The worker {worker} does not exist. Build it with: dotnet build src/LoraBuild.Worker");
+            LogFailure("LB0914", $"The worker {worker} does not exist. Build it with: dotnet build src/LoraBuild.Worker");
             return false;
         }
 
@@ -168,9 +168,9 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
         if (exitCode == 0 && !hasErrorFromWorker)
             return true;
         if (isCancelled || exitCode == ExitCancelled)
-            LogFailure("LB0902", $"'{Verb}' was cancelled. The next build goes on from the last checkpoint.");
+            LogFailure("LB0912", $"'{Verb}' was cancelled. The next build goes on from the last checkpoint.");
         else if (!hasErrorFromWorker)
-            LogFailure("LB0901", $"The worker ended with exit code {exitCode} in '{Verb}' and did not say why. {LastWords(errorLines)}The next build repeats this stage.");
+            LogFailure("LB0911", $"The worker ended with exit code {exitCode} in '{Verb}' and did not say why. {LastWords(errorLines)}The next build repeats this stage.");
         return false;
     }
 

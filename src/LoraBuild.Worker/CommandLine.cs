@@ -36,7 +36,7 @@ public static class CommandLine
             runner.RunWithEvents(hasEvents, context =>
             {
                 foreach (string message in parsed.Errors.Select(e => e.Message).Distinct())
-                    context.Reporter.Report(Diagnostic.Error("LB0801", $"{message} See: lorabuild {verb}--help"));
+                    context.Reporter.Report(Diagnostic.Error("LB0820", $"{message} See: lorabuild {verb}--help"));
             });
             return WrongUsage;
         }

@@ -18,19 +18,19 @@ public sealed record VerbContext(WorkerHost Host, IReporter Reporter, ParseResul
     public string RequiredPath(Option<string> option) => Host.Absolute(Value(option) ?? throw Missing(option.Name));
 
     /// <summary>A directory of the command line.</summary>
-    /// <exception cref="DiagnosticException">LB0804: it does not exist.</exception>
+    /// <exception cref="DiagnosticException">LB0823: it does not exist.</exception>
     public string RequiredDirectory(Option<string> option)
     {
         string directory = RequiredPath(option);
-        return Directory.Exists(directory) ? directory : throw new DiagnosticException("LB0804", $"{option.Name}: the directory {directory} does not exist.");
+        return Directory.Exists(directory) ? directory : throw new DiagnosticException("LB0823", $"{option.Name}: the directory {directory} does not exist.");
     }
 
-    /// <exception cref="DiagnosticException">LB0804: it does not exist.</exception>
+    /// <exception cref="DiagnosticException">LB0823: it does not exist.</exception>
     public string RequiredFile(Option<string> option)
     {
         string file = RequiredPath(option);
-        return File.Exists(file) ? file : throw new DiagnosticException("LB0804", $"{option.Name}: the file {file} does not exist.");
+        return File.Exists(file) ? file : throw new DiagnosticException("LB0823", $"{option.Name}: the file {file} does not exist.");
     }
 
-    public static DiagnosticException Missing(string names) => new("LB0801", $"{names} is required.");
+    public static DiagnosticException Missing(string names) => new("LB0820", $"{names} is required.");
 }

@@ -35,7 +35,7 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
         {
             foreach (Diagnostic diagnostic in e.Diagnostics)
                 reporter.Report(diagnostic);
-            return e.Diagnostics.Any(d => d.Code == "LB0801") ? CommandLine.WrongUsage : CommandLine.Failed;
+            return e.Diagnostics.Any(d => d.Code == "LB0820") ? CommandLine.WrongUsage : CommandLine.Failed;
         }
         catch (IOException e) when (DiskFull.Contains(e.HResult))
         {
@@ -49,7 +49,10 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
         }
         catch (Exception e) when (Inner<DllNotFoundException>(e) is { } missing)
         {
-            reporter.Report(Diagnostic.Error("LB0812", missing.Message));
+            // The loader's message begins with its code and lists what was tried and what mends it.
+            string[] parts = missing.Message.Split(": ", 2);
+            bool hasCode = parts.Length == 2 && parts[0].StartsWith("LB", StringComparison.Ordinal);
+            reporter.Report(hasCode ? Diagnostic.Error(parts[0], parts[1]) : Diagnostic.Error("LB0812", missing.Message));
             return CommandLine.Failed;
         }
         catch (Exception e)

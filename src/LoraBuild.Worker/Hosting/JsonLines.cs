@@ -42,7 +42,7 @@ public static class JsonLines
         }
     }
 
-    /// <exception cref="DiagnosticException">LB0803: the property is missing or of another type.</exception>
+    /// <exception cref="DiagnosticException">LB0822: the property is missing or of another type.</exception>
     public static string RequiredString(JsonObject question, string name) =>
         OptionalString(question, name) ?? throw Wrong($"\"{name}\" is missing; expected {{\"{name}\": \"…\"}}");
 
@@ -74,7 +74,7 @@ public static class JsonLines
         JsonNode other => throw Wrong($"\"{name}\" must be an object, got {Kind(other)}"),
     };
 
-    public static DiagnosticException Wrong(string message) => new("LB0803", message);
+    public static DiagnosticException Wrong(string message) => new("LB0822", message);
 
     private static JsonObject Parse(string line)
     {

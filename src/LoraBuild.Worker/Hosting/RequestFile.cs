@@ -11,20 +11,20 @@ public static class RequestFile
     private const string Option = "--request";
 
     /// <summary><c>--request FILE REST…</c> → the verb, its options and the rest; anything else unchanged.</summary>
-    /// <exception cref="DiagnosticException">LB0802: the file is missing or has another form.</exception>
+    /// <exception cref="DiagnosticException">LB0821: the file is missing or has another form.</exception>
     public static IReadOnlyList<string> Expand(IReadOnlyList<string> args, WorkerHost host)
     {
         if (args.Count == 0 || args[0] != Option)
             return args;
         if (args.Count < 2)
-            throw new DiagnosticException("LB0802", $"{Option} needs a file.");
+            throw new DiagnosticException("LB0821", $"{Option} needs a file.");
         return [.. Read(host.Absolute(args[1])), .. args.Skip(2)];
     }
 
     private static List<string> Read(string file)
     {
         if (!File.Exists(file))
-            throw new DiagnosticException("LB0802", "the request file does not exist.", file);
+            throw new DiagnosticException("LB0821", "the request file does not exist.", file);
         try
         {
             JsonNode? request = JsonNode.Parse(File.ReadAllText(file));
@@ -39,7 +39,7 @@ public static class RequestFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException)
         {
-            throw new DiagnosticException("LB0802", $"the request is not of the form {{\"verb\": \"…\", \"options\": {{\"name\": \"value\"}}}}: {e.Message}", file);
+            throw new DiagnosticException("LB0821", $"the request is not of the form {{\"verb\": \"…\", \"options\": {{\"name\": \"value\"}}}}: {e.Message}", file);
         }
     }
 

@@ -14,7 +14,7 @@ internal static class FileInspector
     private static readonly byte[] GgufMagic = "GGUF"u8.ToArray();
 
     /// <returns><c>kind</c>, <c>path</c>, <c>properties</c>, <c>tensors</c> (name, dtype, shape, bytes), <c>parameters</c>, <c>bytes</c>.</returns>
-    /// <exception cref="DiagnosticException">LB0805: nothing that is known; LB04xx: damaged.</exception>
+    /// <exception cref="DiagnosticException">LB0824: nothing that is known; LB04xx: damaged.</exception>
     public static JsonObject Inspect(string path)
     {
         if (Directory.Exists(path))
@@ -27,7 +27,7 @@ internal static class FileInspector
         }
 
         if (!File.Exists(path))
-            throw new DiagnosticException("LB0804", "there is no such file or directory.", path);
+            throw new DiagnosticException("LB0823", "there is no such file or directory.", path);
         if (IsGguf(path))
             return Gguf(path);
         if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
@@ -36,7 +36,7 @@ internal static class FileInspector
     }
 
     private static DiagnosticException Unknown(string path, string why) =>
-        new("LB0805", $"inspect does not know what this is: {why}. Known are safetensors, GGUF and token files, model directories and adapter directories.", path);
+        new("LB0824", $"inspect does not know what this is: {why}. Known are safetensors, GGUF and token files, model directories and adapter directories.", path);
 
     private static bool IsGguf(string path)
     {

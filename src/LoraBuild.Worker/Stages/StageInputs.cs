@@ -10,6 +10,9 @@ namespace LoraBuild.Worker.Stages;
 /// <param name="modelCaches">Where a hub id is looked for.</param>
 public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches, ContentHasher hasher)
 {
+    /// <summary>The files of a directory that make its tokenizer.</summary>
+    public static IReadOnlyList<string> TokenizerFiles { get; } = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"];
+
     /// <summary>Stands for content that is not there; the stage itself says what is wrong when it runs.</summary>
     private const string Missing = "missing";
 
@@ -40,6 +43,8 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
                 AddModel(inputs);
                 AddTokenizer(inputs);
                 AddChatTemplate(inputs);
+                if (recipe.Evaluate.Prompts.Count == 0)
+                    AddFile(inputs, "dataset/eval.jsonl", Path.Combine(layout.Dataset, "eval.jsonl"));
                 break;
             case Stage.Merge:
                 AddOutputs(inputs, Stage.Train);
@@ -91,6 +96,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
         }
 
         AddFile(inputs, "base/config.json", Path.Combine(directory, "config.json"));
+        AddFile(inputs, "base/generation_config.json", Path.Combine(directory, "generation_config.json"));
         foreach (string file in Directory.EnumerateFiles(directory, "*.safetensors*").Order(StringComparer.Ordinal))
             AddFile(inputs, "base/" + Path.GetFileName(file), file);
     }
@@ -103,7 +109,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
             return;
         }
 
-        foreach (string name in new[] { "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json", "generation_config.json" })
+        foreach (string name in TokenizerFiles)
         {
             if (File.Exists(Path.Combine(directory, name)))
                 AddFile(inputs, "tokenizer/" + name, Path.Combine(directory, name));
@@ -136,7 +142,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
             return;
         }
 
-        foreach (string file in Directory.EnumerateFiles(directory).Where(f => Path.GetFileName(f) != StageLayout.ManifestName).Order(StringComparer.Ordinal))
+        foreach (string file in Directory.EnumerateFiles(directory).Order(StringComparer.Ordinal))
             AddFile(inputs, $"{name}/{Path.GetFileName(file)}", file);
     }
 

@@ -3,11 +3,9 @@ using LoraBuild.Core.Recipes;
 
 namespace LoraBuild.Worker.Stages;
 
-/// <summary>The pipeline's directory: one directory a stage, each with its manifest; <c>obj/</c> holds what can be computed again.</summary>
+/// <summary>The pipeline's directory: one directory a stage; <c>stages/</c> holds the manifests, <c>obj/</c> holds what can be computed again.</summary>
 public sealed class StageLayout(string root)
 {
-    public const string ManifestName = "stage.json";
-
     public string Root { get; } = root;
 
     public string Dataset => In("dataset");
@@ -17,6 +15,9 @@ public sealed class StageLayout(string root)
     public string Audit => In("audit.json");
 
     public string Adapter => In("adapter");
+
+    /// <summary>The trained weights after full fine-tuning, in place of <see cref="Adapter"/>.</summary>
+    public string Model => In("model");
 
     public string Checkpoints => In("checkpoints");
 
@@ -29,6 +30,8 @@ public sealed class StageLayout(string root)
     public string Merged => In("merged");
 
     public string Gguf => In("gguf");
+
+    public string Manifests => In("stages");
 
     public string State => In("obj");
 
@@ -59,16 +62,8 @@ public sealed class StageLayout(string root)
         _ => [Stage.Merge],
     };
 
-    /// <summary>Written last: a stage without it has not been finished.</summary>
-    public string Manifest(Stage stage) => stage switch
-    {
-        Stage.Prepare => Path.Combine(Dataset, ManifestName),
-        Stage.Template => Path.Combine(Tokens, ManifestName),
-        Stage.Train => Path.Combine(Adapter, ManifestName),
-        Stage.Evaluate => In("evaluation.stage.json"),
-        Stage.Merge => Path.Combine(Merged, ManifestName),
-        _ => Path.Combine(Gguf, ManifestName),
-    };
+    /// <summary>Written last: a stage without it has not been finished. All stand in one place, so that the output directories hold nothing but what other programs expect there.</summary>
+    public string Manifest(Stage stage) => Path.Combine(Manifests, VerbOf(stage) + ".json");
 
     public string Fingerprint(Stage stage) => Path.Combine(State, VerbOf(stage) + ".fingerprint");
 
@@ -80,13 +75,13 @@ public sealed class StageLayout(string root)
     {
         Stage.Prepare => [Dataset],
         Stage.Template => [Tokens, Audit],
-        Stage.Train => [Adapter],
+        Stage.Train => [Adapter, Model],
         Stage.Evaluate => [Evaluation, Samples],
         Stage.Merge => [Merged],
         _ => [Gguf],
     };
 
-    /// <summary>The files of <see cref="Outputs"/> that exist, relative to <see cref="Root"/> with forward slashes, sorted; manifests are left out.</summary>
+    /// <summary>The files of <see cref="Outputs"/> that exist, relative to <see cref="Root"/> with forward slashes, sorted.</summary>
     public IReadOnlyList<string> OutputFiles(Stage stage)
     {
         List<string> files = [];
@@ -99,7 +94,6 @@ public sealed class StageLayout(string root)
         }
 
         return [.. files
-            .Where(f => f != Manifest(stage))
             .Select(f => Path.GetRelativePath(Root, f).Replace('\\', '/'))
             .Order(StringComparer.Ordinal)];
     }

@@ -1,6 +1,7 @@
 // Runs one stage so that at no moment anything unfinished has its final name.
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Models;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Worker.Hosting;
 
@@ -8,8 +9,19 @@ namespace LoraBuild.Worker.Stages;
 
 /// <summary>What a stage gets to work with.</summary>
 /// <param name="Work">An empty directory; what stands in it at the end under a name of <see cref="StageLayout.Outputs"/> becomes the stage's output.</param>
-public sealed record StageWork(Recipe Recipe, StageLayout Layout, string Work, IReporter Reporter, CancellationToken Cancellation)
+/// <param name="Fingerprint">Of everything that decides the stage's outputs.</param>
+public sealed record StageWork(Recipe Recipe, StageLayout Layout, IReadOnlyList<string> ModelCaches, string Work, string Fingerprint, IReporter Reporter, CancellationToken Cancellation)
 {
+    /// <summary>The directory of the base model.</summary>
+    /// <exception cref="DiagnosticException">LB005x: it is nowhere; with the command that fetches it.</exception>
+    public string BaseModel() => BaseModelLocator.Locate(Recipe.Base.Model, ModelCaches, Recipe.PlaceOf("base.model"));
+
+    /// <summary>The directory of the tokenizer: the model's own unless the recipe names another.</summary>
+    /// <exception cref="DiagnosticException">LB005x: it is nowhere.</exception>
+    public string TokenizerDirectory() => Recipe.Base.Tokenizer is { } tokenizer
+        ? BaseModelLocator.Locate(tokenizer, ModelCaches, Recipe.PlaceOf("base.tokenizer"), "tokenizer.json")
+        : BaseModel();
+
     /// <summary>The place in <see cref="Work"/> of an output.</summary>
     public string At(string output) => Path.Combine(Work, Path.GetRelativePath(Layout.Root, output));
 }
@@ -43,6 +55,14 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
         return hasToRun;
     }
 
+    /// <summary>Brings a stage that another one needs up to date. Outputs that this program did not make are taken as they are.</summary>
+    public void RunIfNeeded(Stage stage, Action<StageWork> work)
+    {
+        bool isOurs = File.Exists(layout.Manifest(stage)) || File.Exists(layout.Fingerprint(stage));
+        if (isOurs || layout.OutputFiles(stage).Count == 0)
+            Run(stage, isForced: false, work);
+    }
+
     private void Do(Stage stage, StageState state, PipelineState pipeline, Action<StageWork> work)
     {
         File.Delete(layout.Manifest(stage));
@@ -50,7 +70,7 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
         Remove(directory);
         Directory.CreateDirectory(directory);
         DiagnosticBag bag = new(reporter);
-        StageWork given = new(recipe, layout, directory, new CountingReporter(reporter, bag), cancellation);
+        StageWork given = new(recipe, layout, modelCaches, directory, state.Fingerprint, new CountingReporter(reporter, bag), cancellation);
         work(given);
         bag.ThrowIfErrors();
         cancellation.ThrowIfCancellationRequested();

@@ -1,0 +1,103 @@
+// EvaluatePerplexity: loss and perplexity on held-out tokens before and after training → evaluation.json; answers → samples.md.
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LoraBuild.Core.Chat;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Core.Tokenizers;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Evaluation;
+using LoraBuild.Engine.Generation;
+using LoraBuild.Engine.Models;
+using LoraBuild.Worker.Generation;
+
+namespace LoraBuild.Worker.Stages;
+
+internal static class EvaluateWork
+{
+    public static void Run(StageWork work, Compute compute)
+    {
+        Recipe recipe = work.Recipe;
+        TokenDocuments documents = StageTokens.ReadOptional(work.Layout, "eval") ?? throw NothingHeldOut(recipe);
+        SampleAnswers? samples = SampleAnswers.Create(work);
+        using CausalLM model = CausalLM.Load(work.BaseModel(), new LoadOptions
+        {
+            Device = compute.Device,
+            Dtype = compute.Dtype,
+            RandomWeights = recipe.Base.Weights == "random",
+            Seed = recipe.Seed,
+        });
+        EvaluationResult before = Measure(model, "base");
+        IReadOnlyList<string>? answersBefore = samples?.Answer(model, work.Cancellation);
+
+        EvaluationResult after;
+        IReadOnlyList<string>? answersAfter;
+        if (recipe.Adapter.Type == "none")
+        {
+            using CausalLM trained = CausalLM.Load(Existing(work, work.Layout.Model), new LoadOptions { Device = compute.Device, Dtype = compute.Dtype });
+            after = Measure(trained, "trained");
+            answersAfter = samples?.Answer(trained, work.Cancellation);
+        }
+        else
+        {
+            using LoraAdapter adapter = LoraAdapter.Load(model, Existing(work, work.Layout.Adapter), isTrainable: false);
+            after = Measure(model, "adapter");
+            answersAfter = samples?.Answer(model, work.Cancellation);
+        }
+
+        new EvaluationReport(before, after).Write(work.At(work.Layout.Evaluation));
+        SamplesReport.Write(work.At(work.Layout.Samples), recipe.Name, samples is null ? [] : samples.Report(answersBefore!, answersAfter!));
+
+        EvaluationResult Measure(CausalLM measured, string what)
+        {
+            EvaluationResult result = PerplexityEvaluator.Evaluate(measured, documents, recipe.Evaluate.BatchTokens, work.Cancellation);
+            work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"evaluate: {what}: loss {result.Loss:F4}, perplexity {result.Perplexity:F3} on {result.Tokens:N0} tokens"));
+            return result;
+        }
+    }
+
+    private static string Existing(StageWork work, string directory) => Directory.Exists(directory)
+        ? directory
+        : throw new DiagnosticException("LB0831", $"{directory} does not exist. Run the stage before: lorabuild train --recipe … --output {work.Layout.Root}");
+
+    private static DiagnosticException NothingHeldOut(Recipe recipe)
+    {
+        RecipePlace place = recipe.PlaceOf("dataset.split.eval");
+        return new DiagnosticException(
+            "LB0833",
+            "there is no held-out document to measure on. Set dataset.split.eval above 0 (0.1 is common), or name dataset.split.eval_sources; more documents help where the fraction of a small set is empty.",
+            place.File, place.Line, place.Column);
+    }
+
+    /// <summary>The questions of samples.md and how they are put to a model.</summary>
+    private sealed class SampleAnswers(Tokenizer tokenizer, ChatTemplate template, IReadOnlyList<SampleQuestion> questions, GenerationOptions options)
+    {
+        /// <returns>Null where there is nothing to ask, or no chat template to ask it with.</returns>
+        public static SampleAnswers? Create(StageWork work)
+        {
+            IReadOnlyList<SampleQuestion> questions = SampleQuestions.Of(work.Recipe, work.Layout);
+            if (questions.Count == 0)
+                return null;
+            Tokenizer tokenizer = Tokenizer.Load(work.TokenizerDirectory());
+            if (ChatTemplateChoice.Find(work.Recipe, tokenizer) is not { } template)
+                return null;
+            return new SampleAnswers(tokenizer, template, questions, new GenerationOptions { MaxNewTokens = work.Recipe.Evaluate.MaxNewTokens, Seed = work.Recipe.Seed });
+        }
+
+        public IReadOnlyList<string> Answer(CausalLM model, CancellationToken cancellation)
+        {
+            TextModel text = TextModel.Create(model, tokenizer);
+            return [.. questions.Select(question =>
+            {
+                ChatSession session = new(text, template, options);
+                if (question.System is not null)
+                    session.AddSystem(question.System);
+                return session.Ask(question.Text, null, cancellation);
+            })];
+        }
+
+        public IReadOnlyList<Sample> Report(IReadOnlyList<string> before, IReadOnlyList<string> after) =>
+            [.. questions.Select((question, i) => new Sample(question.Text, before[i], after[i], question.Expected))];
+    }
+}

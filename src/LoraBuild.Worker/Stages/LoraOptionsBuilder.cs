@@ -1,0 +1,44 @@
+// From a recipe to the adapter's flat options.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Adapters;
+
+namespace LoraBuild.Worker.Stages;
+
+internal static class LoraOptionsBuilder
+{
+    /// <exception cref="DiagnosticException">LB0830: a kind of initialisation that this version does not have.</exception>
+    public static LoraOptions From(Recipe recipe)
+    {
+        AdapterSection adapter = recipe.Adapter;
+        RecipePlace place = recipe.PlaceOf("adapter.init_lora_weights");
+        return new LoraOptions
+        {
+            R = adapter.R,
+            LoraAlpha = adapter.LoraAlpha,
+            LoraDropout = adapter.LoraDropout,
+            TargetModules = adapter.TargetModules,
+            TargetModulesPattern = adapter.TargetModulesPattern,
+            ExcludeModules = adapter.ExcludeModules,
+            LayersToTransform = adapter.LayersToTransform,
+            RankPattern = adapter.RankPattern,
+            AlphaPattern = adapter.AlphaPattern,
+            UseRslora = adapter.UseRslora,
+            UseDora = adapter.Type == "dora",
+            ModulesToSave = adapter.ModulesToSave,
+            EnsureWeightTying = adapter.EnsureWeightTying,
+            Bias = adapter.Bias,
+            Init = adapter.InitLoraWeights switch
+            {
+                "default" => LoraInit.KaimingUniform,
+                "gaussian" => LoraInit.Gaussian,
+                string other => throw new DiagnosticException("LB0830", $"adapter.init_lora_weights: {other} is not built in this version. Allowed: default, gaussian.", place.File, place.Line, place.Column),
+            },
+            Seed = recipe.Seed,
+            BaseModelName = BaseName(recipe.Base.Model),
+        };
+    }
+
+    /// <summary>As PEFT writes it: the hub id, or the directory's name. Not its path: an adapter is read on other machines.</summary>
+    private static string BaseName(string model) => Path.IsPathRooted(model) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(model)) : model;
+}

@@ -1,0 +1,51 @@
+// MergeAndUnload: base and adapter → merged/, checked against what it was made from.
+using System.Globalization;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Merging;
+
+namespace LoraBuild.Worker.Stages;
+
+internal static class MergeWork
+{
+    public static void Run(StageWork work, Compute compute)
+    {
+        Recipe recipe = work.Recipe;
+        bool isFull = recipe.Adapter.Type == "none";
+        string trained = isFull ? work.Layout.Model : work.Layout.Adapter;
+        if (!Directory.Exists(trained))
+            throw new DiagnosticException("LB0831", $"{trained} does not exist. Run the stage before: lorabuild train --recipe … --output {work.Layout.Root}");
+
+        // A model that began with random weights has none to merge into: the trained ones are the model.
+        string baseDirectory = isFull ? trained : work.BaseModel();
+        string output = work.At(work.Layout.Merged);
+        TensorDtype? dtype = recipe.Merge.Dtype == "auto" ? null : Dtype(recipe.Merge.Dtype);
+        MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize });
+        CarryTokenizer(work, baseDirectory, output);
+        work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));
+        if (!isFull)
+            MergeCheck.Run(work, compute, baseDirectory, trained, output);
+    }
+
+    public static TensorDtype Dtype(string name) => name switch
+    {
+        "float16" => TensorDtype.F16,
+        "bfloat16" => TensorDtype.BF16,
+        _ => TensorDtype.F32,
+    };
+
+    /// <summary>Where the recipe names another tokenizer, the merged model gets that one.</summary>
+    private static void CarryTokenizer(StageWork work, string baseDirectory, string output)
+    {
+        string tokenizer = work.TokenizerDirectory();
+        if (Path.GetFullPath(tokenizer) == Path.GetFullPath(baseDirectory))
+            return;
+        foreach (string name in StageInputs.TokenizerFiles)
+        {
+            string source = Path.Combine(tokenizer, name);
+            if (File.Exists(source))
+                File.Copy(source, Path.Combine(output, name), overwrite: true);
+        }
+    }
+}

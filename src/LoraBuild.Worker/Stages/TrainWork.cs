@@ -1,0 +1,71 @@
+// TrainAdapter: tokens/ and the base model → adapter/, or model/ after full fine-tuning.
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.IO;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Training;
+
+namespace LoraBuild.Worker.Stages;
+
+internal static class TrainWork
+{
+    /// <summary>The trainer replaces its result's directory itself, so that nothing of it passes through the work directory.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled; a checkpoint was written.</exception>
+    public static void Run(StageWork work, Compute compute, bool isResuming)
+    {
+        Recipe recipe = work.Recipe;
+        StageLayout layout = work.Layout;
+        string modelDirectory = work.BaseModel();
+        bool isFull = recipe.Adapter.Type == "none";
+        TokenDocuments train = StageTokens.Read(layout, "train");
+        TokenDocuments? evaluation = StageTokens.ReadOptional(layout, "eval");
+
+        // What the other kind of training left would look like this one's result.
+        string other = isFull ? layout.Adapter : layout.Model;
+        if (Directory.Exists(other))
+            Directory.Delete(other, recursive: true);
+
+        using CausalLM model = CausalLM.Load(modelDirectory, new LoadOptions
+        {
+            Device = compute.Device,
+            Dtype = compute.Dtype,
+            RequiresGrad = isFull,
+            RandomWeights = recipe.Base.Weights == "random",
+            Seed = recipe.Seed,
+        });
+        CheckVocabulary(train, model);
+        using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
+        string identity = $"{work.Fingerprint} {model.Dtype} {compute.Device}";
+        TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming };
+        TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, new TrainingProgress(work.Reporter), work.Cancellation);
+        if (result.Outcome == TrainingOutcome.Cancelled)
+            throw new OperationCanceledException(work.Cancellation);
+        if (isFull)
+            CompleteModel(modelDirectory, layout.Model);
+    }
+
+    private static LoraAdapter CreateAdapter(Recipe recipe, CausalLM model) => recipe.Adapter.InitFrom is { } directory
+        ? LoraAdapter.Load(model, directory, isTrainable: true)
+        : LoraAdapter.Attach(model, LoraOptionsBuilder.From(recipe));
+
+    private static void CheckVocabulary(TokenDocuments documents, CausalLM model)
+    {
+        int largest = documents.InputIds.Length == 0 ? 0 : documents.InputIds.Max();
+        if (largest >= model.VocabSize)
+            throw new DiagnosticException("LB0827", $"the tokens hold the id {largest}, the model has only {model.VocabSize} tokens: tokenizer and model do not belong together. Check base.model and base.tokenizer.", model.ModelDirectory);
+    }
+
+    /// <summary>Puts configuration and tokenizer beside the trained weights: model/ is a model like any other.</summary>
+    private static void CompleteModel(string baseDirectory, string modelDirectory)
+    {
+        foreach (string file in Directory.EnumerateFiles(baseDirectory).Order(StringComparer.Ordinal))
+        {
+            string name = Path.GetFileName(file);
+            if (name.EndsWith(".json", StringComparison.Ordinal) && !name.EndsWith(".index.json", StringComparison.Ordinal)
+                || name.EndsWith(".jinja", StringComparison.Ordinal))
+                AtomicFile.WriteAllBytes(Path.Combine(modelDirectory, name), File.ReadAllBytes(file));
+        }
+    }
+}

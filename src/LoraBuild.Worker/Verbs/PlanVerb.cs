@@ -1,0 +1,103 @@
+// `plan`: what each stage would do and why, and what training will need; runs nothing.
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Worker.Hosting;
+using LoraBuild.Worker.Planning;
+using LoraBuild.Worker.Stages;
+using Spectre.Console;
+
+namespace LoraBuild.Worker.Verbs;
+
+internal static class PlanVerb
+{
+    public static Command Create(VerbRunner runner)
+    {
+        Command command = new("plan", "Says what each stage would do and why, the trainable parameters, the steps and the memory; runs nothing.") { SharedOptions.Json };
+        foreach (Option option in SharedOptions.OfRecipes)
+            command.Options.Add(option);
+        command.SetAction(options => runner.Run(options, Run));
+        return command;
+    }
+
+    private static void Run(VerbContext context)
+    {
+        Recipe recipe = RecipeArguments.Recipe(context);
+
+        // Without a pipeline's directory nothing has been made yet: every stage would run.
+        StageLayout layout = new(context.OptionalPath(SharedOptions.Output) ?? Path.Combine(context.Host.CurrentDirectory, "artifacts", "pipelines", recipe.Name));
+        PipelinePlan plan = PipelinePlan.Of(recipe, layout, context.Host.ModelCaches());
+        if (context.Value(SharedOptions.Events))
+        {
+            foreach (string line in Lines(plan))
+                context.Reporter.Message(line);
+            context.Reporter.Result(ToJson(plan));
+            return;
+        }
+
+        using StreamWriter output = context.Host.OpenOutput();
+        if (context.Value(SharedOptions.Json))
+            output.WriteLine(ToJson(plan).ToJsonString(JsonLines.Options));
+        else
+            Print(plan, TextTables.On(output, context.Host));
+    }
+
+    private static void Print(PipelinePlan plan, IAnsiConsole console)
+    {
+        Table stages = TextTables.Create("stage", "would", "why");
+        foreach (StagePlan stage in plan.Stages)
+            stages.AddRow(new Text(stage.Stage), new Text(stage.IsUpToDate ? "skip" : "run"), new Text(string.Join("; ", stage.Reasons)));
+        console.Write(stages);
+        foreach (string line in TrainingLines(plan))
+            console.WriteLine(line);
+    }
+
+    private static IEnumerable<string> Lines(PipelinePlan plan) =>
+    [
+        .. plan.Stages.Select(s => s.IsUpToDate ? $"{s.Stage}: up to date" : $"{s.Stage}: would run: {string.Join("; ", s.Reasons)}"),
+        .. TrainingLines(plan),
+    ];
+
+    private static IEnumerable<string> TrainingLines(PipelinePlan plan)
+    {
+        if (plan.Training is not { } training)
+        {
+            yield return plan.ModelProblem!.ToString();
+            yield break;
+        }
+
+        yield return string.Create(CultureInfo.InvariantCulture, $"trainable parameters: {training.TrainableParameters:N0} of {training.AllParameters:N0}");
+        yield return training.Steps is { } steps
+            ? string.Create(CultureInfo.InvariantCulture, $"steps: {steps:N0}")
+            : "steps: known when the tokens are made";
+        yield return string.Create(CultureInfo.InvariantCulture, $"estimated peak memory: {training.PeakBytes / 1e6:N0} MB ({string.Join(", ", training.Memory.Where(m => m.Bytes > 0).Select(m => string.Create(CultureInfo.InvariantCulture, $"{m.Part} {m.Bytes / 1e6:N1}")))})");
+    }
+
+    private static JsonObject ToJson(PipelinePlan plan)
+    {
+        JsonObject json = new()
+        {
+            ["stages"] = new JsonArray([.. plan.Stages.Select(s => (JsonNode)new JsonObject
+            {
+                ["stage"] = s.Stage,
+                ["up_to_date"] = s.IsUpToDate,
+                ["reasons"] = new JsonArray([.. s.Reasons.Select(r => (JsonNode)r)]),
+            })]),
+        };
+        if (plan.Training is { } training)
+        {
+            json["trainable_parameters"] = training.TrainableParameters;
+            json["all_parameters"] = training.AllParameters;
+            json["steps"] = training.Steps;
+            json["peak_memory_bytes"] = training.PeakBytes;
+            json["memory_bytes"] = new JsonObject(training.Memory.Select(m => KeyValuePair.Create<string, JsonNode?>(m.Part, m.Bytes)));
+        }
+        else
+        {
+            json["problem"] = plan.ModelProblem!.ToString();
+        }
+
+        return json;
+    }
+}
