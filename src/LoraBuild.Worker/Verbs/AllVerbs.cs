@@ -7,8 +7,21 @@ internal static class AllVerbs
 {
     public static IEnumerable<Command> Create(VerbRunner runner) =>
     [
+        PrepareVerb.Create(runner),
+        TemplateVerb.Create(runner),
+        TrainVerb.Create(runner),
+        EvaluateVerb.Create(runner),
+        MergeVerb.Create(runner),
+        ExportGgufVerb.Create(runner),
+        PlanVerb.Create(runner),
+        PerplexityVerb.Create(runner),
+        GenerateVerb.Create(runner),
+        ChatVerb.Create(runner),
+        LogitsVerb.Create(runner),
         TokenizeVerb.Create(runner),
         DetokenizeVerb.Create(runner),
+        RenderVerb.Create(runner),
+        JinjaVerb.Create(runner),
         InspectVerb.Create(runner),
         FingerprintVerb.Create(runner),
         CorpusVerb.Create(runner),

@@ -1,0 +1,45 @@
+// ExportGguf: merged/ → gguf/NAME-TYPE.gguf for each type, and an Ollama Modelfile for the first.
+using System.Globalization;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats.Gguf;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Export;
+
+namespace LoraBuild.Worker.Stages;
+
+internal static class ExportWork
+{
+    public static void Run(StageWork work)
+    {
+        Recipe recipe = work.Recipe;
+        if (!Directory.Exists(work.Layout.Merged))
+            throw new DiagnosticException("LB0831", $"{work.Layout.Merged} does not exist. Run the stage before: lorabuild merge --recipe … --output {work.Layout.Root}");
+        string directory = work.At(work.Layout.Gguf);
+        Directory.CreateDirectory(directory);
+        List<GgmlType> types = [.. recipe.Export.Gguf.Select(name => TypeOf(name, recipe.PlaceOf("export.gguf")))];
+        List<string> files = [];
+        foreach ((string name, GgmlType type) in recipe.Export.Gguf.Zip(types))
+        {
+            work.Cancellation.ThrowIfCancellationRequested();
+            string file = Path.Combine(directory, $"{recipe.Name}-{name}.gguf");
+            GgufExportReport report = GgufExporter.Export(work.Layout.Merged, type, file, new GgufExportOptions { Name = recipe.Name });
+            files.Add(file);
+            work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"export-gguf: {Path.GetFileName(file)}: {report.Tensors} tensors, {report.FileBytes / 1e6:N1} MB{FellBack(report)}"));
+        }
+
+        if (files.Count > 0)
+            OllamaModelfile.Write(files[0], work.Layout.Merged);
+    }
+
+    /// <exception cref="DiagnosticException">LB0834: a type that this version does not write.</exception>
+    public static GgmlType TypeOf(string name, RecipePlace place) =>
+        GgmlTypes.TryParse(name, out GgmlType type) && GgmlTypes.Encodable.Contains(type)
+            ? type
+            : throw new DiagnosticException(
+                "LB0834",
+                $"GGUF type {name} is not written by this version. Allowed: {string.Join(", ", GgmlTypes.Encodable.Select(t => t.ToString().ToLowerInvariant()))}.",
+                place.File, place.Line, place.Column);
+
+    private static string FellBack(GgufExportReport report) =>
+        report.FellBack.Count == 0 ? "" : $", {report.FellBack.Count} as f16 because their rows are no whole number of blocks";
+}

@@ -1,0 +1,52 @@
+// `export-gguf`: merged/ → gguf/ as a stage of a recipe, or any model directory → GGUF files.
+using System.CommandLine;
+using System.Globalization;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats.Gguf;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Export;
+using LoraBuild.Worker.Stages;
+
+namespace LoraBuild.Worker.Verbs;
+
+internal static class ExportGgufVerb
+{
+    private const string TypePlaceholder = "{type}";
+
+    private static readonly Option<string[]> Type = new("--type") { Description = "f32 | f16 | bf16 | q8_0; repeatable, then FILE holds {type}.", HelpName = "TYPE" };
+
+    public static Command Create(VerbRunner runner)
+    {
+        Command command = new("export-gguf", "Writes GGUF files that llama.cpp and Ollama load: --recipe as a stage, or --model, --type and --output FILE.")
+        {
+            SharedOptions.Model, Type, SharedOptions.Force,
+        };
+        foreach (Option option in SharedOptions.OfRecipes)
+            command.Options.Add(option);
+        command.SetAction(options => runner.Run(options, Run));
+        return command;
+    }
+
+    private static void Run(VerbContext context)
+    {
+        if (context.Value(SharedOptions.Recipe) is not null)
+        {
+            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), ExportWork.Run);
+            return;
+        }
+
+        string[] types = context.Value(Type) ?? [];
+        if (context.Value(SharedOptions.Model) is null || types.Length == 0)
+            throw VerbContext.Missing("--recipe FILE, or --model DIR and --type TYPE");
+        string pattern = context.RequiredPath(SharedOptions.Output);
+        if (types.Length > 1 && !pattern.Contains(TypePlaceholder, StringComparison.Ordinal))
+            throw new DiagnosticException("LB0820", $"with several --type, --output must hold {TypePlaceholder}, such as model-{TypePlaceholder}.gguf.");
+        string model = ModelArguments.ModelDirectory(context);
+        foreach ((string name, GgmlType type) in types.Select(name => (name, ExportWork.TypeOf(name, RecipePlace.None))).ToList())
+        {
+            context.Cancellation.ThrowIfCancellationRequested();
+            GgufExportReport report = GgufExporter.Export(model, type, pattern.Replace(TypePlaceholder, name, StringComparison.Ordinal));
+            context.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"{report.Path}: {report.Tensors} tensors, {report.FileBytes:N0} bytes"));
+        }
+    }
+}
