@@ -6,7 +6,7 @@ using LoraBuild.Core.Recipes;
 
 namespace LoraBuild.Core.Data;
 
-internal static class SourceFiles
+public static class SourceFiles
 {
     /// <summary>Absolute paths in ordinal order; empty after LB0101 was reported at the recipe's place.</summary>
     public static IReadOnlyList<string> Expand(DatasetSource source, IDiagnosticSink sink)

@@ -1,6 +1,5 @@
 // EvaluatePerplexity: loss and perplexity on held-out tokens before and after training → evaluation.json; answers → samples.md.
 using System.Globalization;
-using System.Text.Json.Nodes;
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
@@ -79,9 +78,11 @@ internal static class EvaluateWork
             IReadOnlyList<SampleQuestion> questions = SampleQuestions.Of(work.Recipe, work.Layout);
             if (questions.Count == 0)
                 return null;
-            Tokenizer tokenizer = Tokenizer.Load(work.TokenizerDirectory());
-            if (ChatTemplateChoice.Find(work.Recipe, tokenizer) is not { } template)
+            string directory = work.TokenizerDirectory();
+            Tokenizer tokenizer = Tokenizer.Load(directory);
+            if (work.Recipe.Template.ChatTemplate == "auto" && tokenizer.ChatTemplateSource is null)
                 return null;
+            ChatTemplate template = TemplateChoice.Load(work.Recipe.Template.ChatTemplate, tokenizer, directory, work.Recipe.PlaceOf("template.chat_template"));
             return new SampleAnswers(tokenizer, template, questions, new GenerationOptions { MaxNewTokens = work.Recipe.Evaluate.MaxNewTokens, Seed = work.Recipe.Seed });
         }
 

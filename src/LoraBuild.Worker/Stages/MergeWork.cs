@@ -4,6 +4,7 @@ using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Merging;
+using LoraBuild.Engine.Models;
 
 namespace LoraBuild.Worker.Stages;
 
@@ -24,8 +25,20 @@ internal static class MergeWork
         MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize });
         CarryTokenizer(work, baseDirectory, output);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));
-        if (!isFull)
-            MergeCheck.Run(work, compute, baseDirectory, trained, output);
+        Check(work, compute, baseDirectory, trained, output);
+    }
+
+    private static void Check(StageWork work, Compute compute, string baseDirectory, string trained, string output)
+    {
+        TokenDocuments? documents = StageTokens.ReadOptional(work.Layout, "eval") ?? StageTokens.ReadOptional(work.Layout, "train");
+        if (documents is null)
+            return;
+        MergeDriftReport drift = MergeGate.Check(baseDirectory, trained, output, documents, new MergeGateOptions
+        {
+            MaxDrift = work.Recipe.Merge.MaxDrift,
+            Load = new LoadOptions { Device = compute.Device, Dtype = compute.Dtype },
+        });
+        work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: logits differ from base + adapter by at most {drift.MaxLogitDifference:G3} on {drift.Tokens} tokens"));
     }
 
     public static TensorDtype Dtype(string name) => name switch

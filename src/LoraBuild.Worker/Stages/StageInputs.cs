@@ -1,4 +1,5 @@
 // Which files a stage reads, under names that do not depend on where they stand.
+using LoraBuild.Core.Data;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Models;
 using LoraBuild.Core.Recipes;
@@ -15,6 +16,9 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
 
     /// <summary>Stands for content that is not there; the stage itself says what is wrong when it runs.</summary>
     private const string Missing = "missing";
+
+    /// <summary>What is wrong with a source is told by the stage that reads it.</summary>
+    private static readonly DiagnosticBag NoDiagnostics = new();
 
     /// <returns>Name to SHA-256, or to <c>missing</c>.</returns>
     public SortedDictionary<string, string> Of(Stage stage)
@@ -70,8 +74,15 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     {
         for (int i = 0; i < sources.Count; i++)
         {
-            if (isRead(sources[i]))
-                AddFile(inputs, $"{kind}/{i}/{Path.GetFileName(sources[i].Path)}", sources[i].Path);
+            if (!isRead(sources[i]))
+                continue;
+            IReadOnlyList<string> files = SourceFiles.Expand(sources[i], NoDiagnostics);
+            if (files.Count == 0)
+                inputs[$"{kind}/{i}/"] = Missing;
+
+            // By number: two files of a glob may have the same name in different folders.
+            for (int file = 0; file < files.Count; file++)
+                AddFile(inputs, $"{kind}/{i}/{file}/{Path.GetFileName(files[file])}", files[file]);
         }
     }
 
@@ -85,7 +96,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     }
 
     /// <summary>Reports are for people: a count that changes in one makes no later stage stale.</summary>
-    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "audit.json");
+    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "tokens/audit.json");
 
     private void AddModel(SortedDictionary<string, string> inputs)
     {

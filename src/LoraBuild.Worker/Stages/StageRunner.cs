@@ -32,7 +32,9 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
     /// <param name="isForced">Work although nothing changed.</param>
     /// <param name="work">The stage. It throws, or reports an error, when it cannot be done.</param>
     /// <returns>False when there was nothing to do.</returns>
-    public bool Run(Stage stage, bool isForced, Action<StageWork> work)
+    public bool Run(Stage stage, bool isForced, Action<StageWork> work) => Run(stage, isForced, isToldWhenUpToDate: true, work);
+
+    private bool Run(Stage stage, bool isForced, bool isToldWhenUpToDate, Action<StageWork> work)
     {
         using StageLock taken = StageLock.Take(layout, reporter, cancellation);
         PipelineState pipeline = new(recipe, layout, modelCaches);
@@ -41,8 +43,10 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
         bool hasToRun = isForced || !state.IsUpToDate;
         if (hasToRun)
             Do(stage, state, pipeline, work);
-        else
+        else if (isToldWhenUpToDate)
             reporter.Message($"{StageLayout.VerbOf(stage)}: up to date");
+        else
+            return false;
 
         // The stages after this one read its outputs; a build looks at their fingerprint files next.
         pipeline.WriteFingerprints();
@@ -60,11 +64,12 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
     {
         bool isOurs = File.Exists(layout.Manifest(stage)) || File.Exists(layout.Fingerprint(stage));
         if (isOurs || layout.OutputFiles(stage).Count == 0)
-            Run(stage, isForced: false, work);
+            Run(stage, isForced: false, isToldWhenUpToDate: false, work);
     }
 
     private void Do(Stage stage, StageState state, PipelineState pipeline, Action<StageWork> work)
     {
+        Directory.CreateDirectory(layout.Manifests);
         File.Delete(layout.Manifest(stage));
         string directory = layout.Work(stage);
         Remove(directory);

@@ -1,7 +1,6 @@
 // `chat`: a conversation, one line of standard input a turn, through the model's chat template.
 using System.CommandLine;
 using System.Text;
-using System.Text.Json.Nodes;
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Worker.Generation;

@@ -1,0 +1,31 @@
+// ApplyChatTemplate: dataset/ and the tokenizer → tokens/.
+using LoraBuild.Core.Chat;
+using LoraBuild.Core.Diagnostics;
+
+namespace LoraBuild.Worker.Stages;
+
+internal static class TemplateWork
+{
+    public static void Run(StageWork work)
+    {
+        string dataset = work.Layout.Dataset;
+        if (!Directory.Exists(dataset))
+            throw new DiagnosticException("LB0831", $"{dataset} does not exist. Run the stage before: lorabuild prepare --recipe … --output {work.Layout.Root}");
+
+        // The stage reads and writes beneath one directory; in the work directory it finds the data set under its usual name.
+        string seen = work.At(dataset);
+        if (OperatingSystem.IsWindows())
+            Copy(dataset, seen);
+        else
+            Directory.CreateSymbolicLink(seen, dataset);
+        TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter);
+    }
+
+    /// <summary>A link needs a privilege on Windows.</summary>
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (string file in Directory.EnumerateFiles(from))
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)));
+    }
+}
