@@ -41,17 +41,17 @@ public sealed partial class LayerTests
     [InlineData("LoraBuild.Engine/Models", "LoraBuild.Core.Recipes")]
     [InlineData("LoraBuild.Engine/Adapters", "LoraBuild.Core.Recipes")]
     public void Sources_do_not_use_the_namespaces_of_a_layer_above(string folder, string forbidden) =>
-        Assert.Empty(Lines(folder).Where(line => Using(line.Text) is { } used && (used == forbidden || used.StartsWith(forbidden + ".", StringComparison.Ordinal))));
+        NoLine(folder, line => Using(line.Text) is { } used && (used == forbidden || used.StartsWith(forbidden + ".", StringComparison.Ordinal)));
 
     [Theory]
     [InlineData("LoraBuild.Core")]
     [InlineData("LoraBuild.Engine")]
     public void Core_and_engine_use_no_console_environment_or_clock(string project) =>
-        Assert.Empty(Lines(project).Where(line => ProcessState().IsMatch(Code(line.Text))));
+        NoLine(project, line => ProcessState().IsMatch(Code(line.Text)));
 
     [Fact]
     public void The_tasks_use_no_console_and_no_current_directory() =>
-        Assert.Empty(Lines("LoraBuild.Tasks").Where(line => Regex.IsMatch(Code(line.Text), @"\b(Console|Directory\.GetCurrentDirectory|Environment\.(CurrentDirectory|GetEnvironmentVariable))\b")));
+        NoLine("LoraBuild.Tasks", line => Regex.IsMatch(Code(line.Text), @"\b(Console|Directory\.GetCurrentDirectory|Environment\.(CurrentDirectory|GetEnvironmentVariable))\b"));
 
     [Fact]
     public void The_repository_names_no_remote_package_source() =>
@@ -66,6 +66,9 @@ public sealed partial class LayerTests
             ["ApplyChatTemplate", "Build", "Clean", "EvaluatePerplexity", "ExportGguf", "MergeAndUnload", "Plan", "PrepareDataset", "Rebuild", "TrainAdapter"],
             targets.Order(StringComparer.Ordinal));
     }
+
+    private static void NoLine(string folder, Predicate<(string Place, string Text)> isForbidden) =>
+        Assert.Equal("", string.Join('\n', Lines(folder).Where(line => isForbidden(line)).Select(line => $"{line.Place}: {line.Text.Trim()}")));
 
     private static IEnumerable<string> Items(string project, string kind) =>
         XDocument.Load(Repository.In("src", project, project + ".csproj")).Descendants(kind).Select(item => item.Attribute("Include")!.Value).Where(include => !include.StartsWith("TorchSharp", StringComparison.Ordinal));
