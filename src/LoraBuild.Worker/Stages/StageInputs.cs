@@ -96,7 +96,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     }
 
     /// <summary>Reports are for people: a count that changes in one makes no later stage stale.</summary>
-    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "tokens/audit.json");
+    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "audit.json");
 
     private void AddModel(SortedDictionary<string, string> inputs)
     {

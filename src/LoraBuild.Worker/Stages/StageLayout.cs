@@ -12,6 +12,8 @@ public sealed class StageLayout(string root)
 
     public string Tokens => In("tokens");
 
+    public string Audit => In("audit.json");
+
     public string Adapter => In("adapter");
 
     /// <summary>The trained weights after full fine-tuning, in place of <see cref="Adapter"/>.</summary>
@@ -72,7 +74,7 @@ public sealed class StageLayout(string root)
     public IReadOnlyList<string> Outputs(Stage stage) => stage switch
     {
         Stage.Prepare => [Dataset],
-        Stage.Template => [Tokens],
+        Stage.Template => [Tokens, Audit],
         Stage.Train => [Adapter, Model],
         Stage.Evaluate => [Evaluation, Samples],
         Stage.Merge => [Merged],
