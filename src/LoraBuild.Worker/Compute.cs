@@ -62,9 +62,9 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
     private static void WarnOfSlowArithmetic(IReporter reporter)
     {
 #if LIBTORCH_PROVIDER
-        // "LB0802: text": our native half knows which BLAS it was given; the TorchSharp package brings its own.
-        if (LoraBuild.Torch.Native.NativeRuntime.BlasWarning is { } warning && warning.Split(": ", 2) is [var code, var text])
-            reporter.Report(Diagnostic.Warning(code, text));
+        // Our native half knows which BLAS it was given; the TorchSharp package brings its own.
+        if (LoraBuild.Torch.Native.NativeRuntime.BlasWarningCode is { } code)
+            reporter.Report(Diagnostic.Warning(code, LoraBuild.Torch.Native.NativeRuntime.BlasWarning));
 #endif
     }
 }

@@ -66,19 +66,28 @@ public sealed class CheckpointStore(string directory)
             if (state.Identity == identity)
                 own.Add(state);
             else
-                Directory.Delete(PathOf(state.Step), recursive: true);
+                Remove(PathOf(state.Step));
         }
 
         if (limit <= 0)
             return;
         foreach (TrainingState state in own.SkipLast(limit).Where(s => s.Step != bestStep))
-            Directory.Delete(PathOf(state.Step), recursive: true);
+            Remove(PathOf(state.Step));
     }
 
     public void Clear()
     {
+        foreach (TrainingState state in All())
+            Remove(PathOf(state.Step));
         if (Directory.Exists(directory))
             Directory.Delete(directory, recursive: true);
+    }
+
+    /// <summary>The state goes first: what a kill leaves of the rest is no checkpoint any more.</summary>
+    private static void Remove(string path)
+    {
+        File.Delete(Path.Combine(path, StateFile));
+        Directory.Delete(path, recursive: true);
     }
 
     private static TrainingState? ReadState(string path)

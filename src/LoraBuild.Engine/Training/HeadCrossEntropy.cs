@@ -37,6 +37,8 @@ internal sealed record HeadCrossEntropy(Tensor Weight, double LogitScale, double
             Tensor target = targets.narrow(0, row, rows).unsqueeze(1); // [n, 1]
             Tensor logits = Logits(h); // [n, vocab] fp32
             Tensor logProbabilities = logits.log_softmax(1); // [n, vocab]
+            if (LogitSoftcap is null)
+                logits.Dispose(); // only the cap's derivative needs them again
             sum -= logProbabilities.gather(1, target).sum().item<float>();
             if (hiddenGradient is null && weightGradient is null)
                 continue;

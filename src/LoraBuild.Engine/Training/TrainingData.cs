@@ -30,8 +30,8 @@ public static class TrainingData
             positions.Clear();
             ids.Clear();
             LabelShift.Append(document.Labels.Span, 0, positions, ids);
-            if (ids.Find(id => id >= vocabSize) is > 0 and long wrong)
-                throw OutsideVocabulary(wrong, d, what, vocabSize);
+            if (ids.FindIndex(id => id < 0 || id >= vocabSize) is >= 0 and int wrong)
+                throw OutsideVocabulary(ids[wrong], d, what, vocabSize);
             targets += ids.Count;
         }
 

@@ -9,6 +9,8 @@ namespace LoraBuild.Torch.Native;
 internal static class NativeLoader
 {
     private const string FileName = "liblorabuild_torch.so";
+    // The runtime asks at the first call of every single function; library and settings are taken once.
+    private static readonly Lazy<nint> Library = new(LoadAndSetUp);
     private static int _isInstalled;
 
     internal static void Install()
@@ -17,10 +19,11 @@ internal static class NativeLoader
         NativeLibrary.SetDllImportResolver(typeof(NativeLoader).Assembly, Resolve);
     }
 
-    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath)
+    private static nint Resolve(string name, Assembly assembly, DllImportSearchPath? searchPath) => name == NativeMethods.Library ? Library.Value : 0;
+
+    private static nint LoadAndSetUp()
     {
-        if (name != NativeMethods.Library) return 0;
-        nint library = Load(Candidates(assembly));
+        nint library = Load(Candidates(typeof(NativeLoader).Assembly));
 
         // Debian's libtorch starts with one thread. The function is called by its address: P/Invoke would come back to this resolver.
         unsafe

@@ -53,9 +53,15 @@ public static partial class torch
         {
             if (NumberOfElements != 1) throw new ArgumentException($"item: the tensor has {NumberOfElements} elements; exactly one is needed");
             RequireType<T>();
-            if (device_type == DeviceType.CPU) return *(T*)DataPointer();
-            using Tensor here = cpu();
-            return *(T*)here.DataPointer();
+            if (device_type != DeviceType.CPU)
+            {
+                using Tensor here = cpu();
+                return *(T*)here.DataPointer();
+            }
+
+            T value = *(T*)DataPointer();
+            GC.KeepAlive(this); // not finalized between the look at its address and the access
+            return value;
         }
 
         public Scalar ToScalar() => dtype switch

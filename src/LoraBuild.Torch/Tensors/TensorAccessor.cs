@@ -27,8 +27,8 @@ public sealed class TensorAccessor<T> : IEnumerable<T>, IDisposable
 
     public T this[params long[] indices]
     {
-        get => Element(OffsetOf(indices));
-        set => Element(OffsetOf(indices)) = value;
+        get => Read(OffsetOf(indices));
+        set => Write(OffsetOf(indices), value);
     }
 
     /// <exception cref="ArgumentException">More elements than an array holds.</exception>
@@ -44,25 +44,29 @@ public sealed class TensorAccessor<T> : IEnumerable<T>, IDisposable
     /// <summary>As many elements as both sides have from their starts on.</summary>
     public void CopyTo(Span<T> array, int arrayIndex = 0, long tensorIndex = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(tensorIndex);
         Span<T> target = array[arrayIndex..];
         int count = (int)Math.Min(target.Length, Math.Max(0, Count - tensorIndex));
         if (_isContiguous) ContiguousSpan(tensorIndex, count).CopyTo(target);
-        else for (int i = 0; i < count; i++) target[i] = Element(OffsetOf(tensorIndex + i));
+        else for (int i = 0; i < count; i++) target[i] = Read(OffsetOf(tensorIndex + i));
+        GC.KeepAlive(_tensor);
     }
 
     public void CopyFrom(T[] array, int arrayIndex = 0, long tensorIndex = 0) => CopyFrom((ReadOnlySpan<T>)array, arrayIndex, tensorIndex);
 
     public void CopyFrom(ReadOnlySpan<T> array, int arrayIndex = 0, long tensorIndex = 0)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(tensorIndex);
         ReadOnlySpan<T> source = array[arrayIndex..];
         int count = (int)Math.Min(source.Length, Math.Max(0, Count - tensorIndex));
         if (_isContiguous) source[..count].CopyTo(ContiguousSpan(tensorIndex, count));
-        else for (int i = 0; i < count; i++) Element(OffsetOf(tensorIndex + i)) = source[i];
+        else for (int i = 0; i < count; i++) Write(OffsetOf(tensorIndex + i), source[i]);
+        GC.KeepAlive(_tensor);
     }
 
     public IEnumerator<T> GetEnumerator()
     {
-        for (long i = 0; i < Count; i++) yield return Element(_isContiguous ? i : OffsetOf(i));
+        for (long i = 0; i < Count; i++) yield return Read(_isContiguous ? i : OffsetOf(i));
     }
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
@@ -72,10 +76,18 @@ public sealed class TensorAccessor<T> : IEnumerable<T>, IDisposable
     {
     }
 
-    private unsafe ref T Element(long offset)
+    // A tensor that nothing else refers to could be finalized between the look at its address and the access.
+    private unsafe T Read(long offset)
     {
-        ref T element = ref ((T*)_tensor.DataPointer())[offset];
-        return ref element;
+        T value = ((T*)_tensor.DataPointer())[offset];
+        GC.KeepAlive(_tensor);
+        return value;
+    }
+
+    private unsafe void Write(long offset, T value)
+    {
+        ((T*)_tensor.DataPointer())[offset] = value;
+        GC.KeepAlive(_tensor);
     }
 
     private unsafe Span<T> ContiguousSpan(long start, int count) => new((T*)_tensor.DataPointer() + start, count);

@@ -142,13 +142,13 @@ LB_API int lb_function_begin(void* managed, const char* title, const Handle* arg
         for (const at::Tensor& tensor : tensors) needed = needed || (tensor.defined() && tensor.requires_grad());
         if (!needed || !c10::GradMode::is_enabled()) return;
         NodePointer node = make_node<ManagedNode>(static_cast<NodePointer*>(nullptr));
-        NodeHandle handle = new NodePointer(std::move(node));
-        ManagedNode& self = managed_node(handle);
+        auto handle = std::make_unique<NodePointer>(std::move(node));
+        ManagedNode& self = managed_node(handle.get());
         self.title = title;
         self.argument_count = tensors.size();
         self.set_next_edges(torch::autograd::collect_next_edges(tensors));
-        self.managed = managed;
-        *out = handle;
+        self.managed = managed;  // last: until here the caller owns it
+        *out = handle.release();
     });
 }
 

@@ -14,8 +14,11 @@ LB_API const char* lb_torch_version() { return TORCH_VERSION; }
 
 // How libtorch was compiled; valid for the life of the process.
 LB_API const char* lb_torch_config() {
-    static std::string text;
-    guard([&] { text = at::show_config(); });
+    static const std::string text = [] {
+        std::string config;
+        guard([&] { config = at::show_config(); });
+        return config;
+    }();
     return text.c_str();
 }
 

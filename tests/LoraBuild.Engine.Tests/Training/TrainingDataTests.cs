@@ -22,6 +22,7 @@ public sealed class TrainingDataTests
     {
         Refuses("LB0604", Documents.Of([1, 2], [3, 6]));
         Refuses("LB0604", Documents.WithLabels(([1, 2], [1, 6])));
+        Refuses("LB0604", Documents.WithLabels(([1, 2], [1, -1])));
     }
 
     private static void Refuses(string code, TokenDocuments documents) =>
