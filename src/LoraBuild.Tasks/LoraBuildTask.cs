@@ -35,6 +35,12 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
     [Required]
     public string OutputDirectory { get; set; } = "";
 
+    /// <summary>
+    /// Relative paths of the project and of its recipe overrides start here. The project says it itself: MSBuild tells a task only the file
+    /// that its element stands in, which is Sdk.targets.
+    /// </summary>
+    public string? ProjectDirectory { get; set; }
+
     /// <summary>Overrides the recipe's <c>base.model</c>: a directory or a hub id.</summary>
     public string? BaseModel { get; set; }
 
@@ -82,7 +88,16 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
         }
 
         string requestFile = Path.Combine(Absolute(OutputDirectory), "obj", $"{Verb}.request.json");
-        CreateRequest().Write(requestFile);
+        try
+        {
+            CreateRequest().Write(requestFile);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogFailure("LB0916", $"The pipeline's directory {Absolute(OutputDirectory)} cannot be written: {e.Message} Name another with -p:OutputDirectory=DIR, or make room and allow writing there.");
+            return false;
+        }
+
         return Run(worker, requestFile);
     }
 
@@ -143,7 +158,7 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
         {
             if (isCancelled)
                 return false;
-            process = WorkerProcess.Start(worker, string.IsNullOrEmpty(DotnetHost) ? "dotnet" : DotnetHost, requestFile, ProjectDirectory);
+            process = WorkerProcess.Start(worker, string.IsNullOrEmpty(DotnetHost) ? "dotnet" : DotnetHost, requestFile, StartDirectory);
             running = process;
         }
 
@@ -197,8 +212,8 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
     private void LogFailure(string code, string text) =>
         Log.LogError(Subcategory, code, code, BuildEngine.ProjectFileOfTaskNode, BuildEngine.LineNumberOfTaskNode, BuildEngine.ColumnNumberOfTaskNode, 0, 0, "{0}", text);
 
-    /// <summary>Relative paths of the project and of its recipe overrides start here.</summary>
-    private string ProjectDirectory => Path.GetDirectoryName(BuildEngine.ProjectFileOfTaskNode)!;
+    /// <summary>Where the worker is started.</summary>
+    private string StartDirectory => string.IsNullOrEmpty(ProjectDirectory) ? Path.GetDirectoryName(BuildEngine.ProjectFileOfTaskNode)! : ProjectDirectory;
 
-    private string Absolute(string path) => Path.GetFullPath(path, ProjectDirectory);
+    private string Absolute(string path) => Path.GetFullPath(path, StartDirectory);
 }

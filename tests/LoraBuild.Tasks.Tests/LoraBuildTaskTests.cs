@@ -131,6 +131,29 @@ public sealed class LoraBuildTaskTests : IDisposable
         Assert.Equal("LB0914", Assert.Single(engine.Errors).Code);
     }
 
+    [Fact]
+    public void A_directory_that_cannot_be_written_is_an_error_and_not_a_fault_of_the_task()
+    {
+        File.WriteAllText(Path.Combine(directory, "out"), "a file");
+        Assert.False(Create<PrepareDataset>("exit 0").Execute());
+        BuildErrorEventArgs error = Assert.Single(engine.Errors);
+        Assert.Equal("LB0916", error.Code);
+        Assert.Contains(Path.Combine(directory, "out"), error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Relative_paths_start_at_the_project_and_not_at_the_file_of_the_target()
+    {
+        string project = Directory.CreateDirectory(Path.Combine(directory, "project")).FullName;
+        PrepareDataset task = Create<PrepareDataset>("""echo "{\"event\":\"message\",\"text\":\"$(pwd)\"}" """);
+        task.Worker = Path.Combine(directory, "worker");
+        task.ProjectDirectory = project;
+        Assert.True(task.Execute());
+        Assert.Equal([project], engine.Shown);
+        JsonNode request = JsonNode.Parse(File.ReadAllText(Path.Combine(project, "out", "obj", "prepare.request.json")))!;
+        Assert.Equal(Path.Combine(project, "recipe.yaml"), (string)request["options"]!["recipe"]![0]!);
+    }
+
     public void Dispose() => Directory.Delete(directory, recursive: true);
 
     private static async Task WaitFor(Func<bool> condition)

@@ -120,7 +120,7 @@ internal sealed class DocumentTokenizer
     private TokenizedDocument TokenizeConversation(Conversation conversation)
     {
         InjectionGuard guard = new(controls);
-        RenderedConversation rendered = TargetRanges.Render(template!, guard.Protect(conversation), variables, section.Loss);
+        RenderedConversation rendered = TargetRanges.Render(template!, guard.Protect(conversation), variables, section.Loss, section.Now);
         List<int> ids = [];
         List<int> labels = [];
         foreach (GuardedPiece piece in guard.Split(rendered.Text))

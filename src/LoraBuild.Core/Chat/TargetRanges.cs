@@ -13,11 +13,12 @@ internal sealed record RenderedConversation(string Text, IReadOnlyList<(int Star
 internal static class TargetRanges
 {
     /// <param name="loss">assistant | all | last.</param>
+    /// <param name="now">The clock behind <c>strftime_now</c>.</param>
     /// <exception cref="DiagnosticException">LB0302–LB0305 from the template; LB0310, LB0311 when its marks cannot be trusted.</exception>
-    public static RenderedConversation Render(ChatTemplate template, Conversation conversation, JsonObject variables, string loss)
+    public static RenderedConversation Render(ChatTemplate template, Conversation conversation, JsonObject variables, string loss, DateTime now)
     {
         JsonArray messages = new([.. conversation.Messages.Select(m => m.Raw.DeepClone())]);
-        ChatRenderRequest request = new() { Messages = messages, Tools = conversation.Tools, Variables = variables };
+        ChatRenderRequest request = new() { Messages = messages, Tools = conversation.Tools, Variables = variables, Now = now };
         ChatRenderResult whole = template.Render(request);
         if (loss == "all")
             return new RenderedConversation(whole.Text, [(0, PyText.Length(whole.Text))]);

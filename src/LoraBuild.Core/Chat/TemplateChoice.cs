@@ -33,7 +33,8 @@ public static class TemplateChoice
                 : throw Missing($"'{directory}' has no chat template: neither chat_template.jinja nor one in tokenizer_config.json.", place);
         }
 
-        if (File.Exists(chatTemplate))
+        // The recipe's reader made a file's path absolute; a name that happens to be a file where the program was started is still a name.
+        if (Path.IsPathRooted(chatTemplate) && File.Exists(chatTemplate))
             return ChatTemplate.Parse(File.ReadAllText(chatTemplate), chatTemplate);
         return BuiltInTemplates.Find(chatTemplate) is string builtIn
             ? ChatTemplate.Parse(builtIn, chatTemplate)

@@ -25,7 +25,7 @@ public static partial class BaseModelLocator
         if (Directory.Exists(modelOrId))
             return InDirectory(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelOrId)), requiredFile, place);
         if (Path.IsPathRooted(modelOrId) || modelOrId.StartsWith('.') || modelOrId.Contains('\\', StringComparison.Ordinal))
-            throw Error("LB0052", $"the model's directory {modelOrId} does not exist.", place);
+            throw Error("LB0052", $"the model's directory {modelOrId} does not exist. Fetch one there with: hf download ORG/NAME --local-dir {Quoted(modelOrId)} (older: huggingface-cli download …). Or name another directory or a hub id: -p:BaseModel=… in a build, --set base.model=… on the command line.", place);
         return InCache(modelOrId, cacheRoots, requiredFile, place);
     }
 
@@ -40,6 +40,8 @@ public static partial class BaseModelLocator
             .FirstOrDefault() is { } inner ? $" Did you mean {Path.Combine(directory, inner)}?" : "";
         throw Error("LB0052", $"{directory} holds no {requiredFile}, so it is not a model in Hugging Face's form.{beneath}", place);
     }
+
+    private static string Quoted(string path) => path.Contains(' ', StringComparison.Ordinal) ? $"\"{path}\"" : path;
 
     private static string InCache(string name, IReadOnlyList<string> cacheRoots, string requiredFile, RecipePlace place)
     {

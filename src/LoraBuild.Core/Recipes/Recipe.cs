@@ -107,6 +107,9 @@ public sealed record TemplateSection
     /// <summary>drop_turns | cut | error.</summary>
     public string Truncation { get; init; } = "drop_turns";
     public bool Packing { get; init; } = true;
+
+    /// <summary>The date that a template's <c>strftime_now</c> gives; the default is the one that Llama 3's template falls back to where there is no clock.</summary>
+    public DateTime Now { get; init; } = new(2024, 7, 26, 0, 0, 0, DateTimeKind.Unspecified);
 }
 
 public sealed record AdapterSection

@@ -87,7 +87,7 @@ public static class RecipeKeys
         KeyGroup<Recipe, DatasetSection> keys = new("dataset.", Defaults, r => r.Dataset, (r, s) => r with { Dataset = s });
         KeyGroup<Recipe, SplitSection> split = new("dataset.split.", Defaults, r => r.Dataset.Split, (r, s) => r with { Dataset = r.Dataset with { Split = s } });
         yield return keys.RequiredKey("sources", SourceKind.Sources(Source, "dataset.sources", isEmptyAllowed: false), s => s.Sources, (s, v) => s with { Sources = v }, "Where conversations or texts come from; at least one.", Prepare, Template);
-        yield return keys.Key("on_error", Choice("stop", "skip"), s => s.OnError, (s, v) => s with { OnError = v }, "What a broken line does: end the stage, or be left out with a warning.", Prepare);
+        yield return keys.Key("on_error", Choice("stop", "skip"), s => s.OnError, (s, v) => s with { OnError = v }, "What a broken line does: end the stage, or be left out with a warning.", Prepare, Template);
         yield return keys.Key("deduplicate", Flag, s => s.Deduplicate, (s, v) => s with { Deduplicate = v }, "Whether exact repetitions are removed.", Prepare);
         yield return split.Key("eval", Number(0, 1, isBelow: true, common: "0.05–0.1"), s => s.Eval, (s, v) => s with { Eval = v }, "Fraction of the documents that is held out for evaluation, chosen by content; not used when there are eval_sources.", Prepare, Template);
         yield return split.Key("test", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.Test, (s, v) => s with { Test = v }, "Fraction that neither training nor evaluation sees.", Prepare, Template);
@@ -112,6 +112,7 @@ public static class RecipeKeys
         yield return keys.Key("max_length", Integer(2, common: "512–4096"), s => s.MaxLength, (s, v) => s with { MaxLength = v }, "Longest document in tokens; with packing also the length of a row.", Template, Train);
         yield return keys.Key("truncation", Choice("drop_turns", "cut", "error"), s => s.Truncation, (s, v) => s with { Truncation = v }, "What happens to a longer document: whole turns are dropped, it is cut, or it is an error.", Template);
         yield return keys.Key("packing", Flag, s => s.Packing, (s, v) => s with { Packing = v }, "Whether several documents share a row; none sees another.", Train);
+        yield return keys.Key("now", Date, s => s.Now, (s, v) => s with { Now = v }, "The date that a template's strftime_now gives, so that the same data makes the same tokens on every day.", Template, Evaluate);
     }
 
     private static IEnumerable<BoundKey<Recipe>> AdapterTable()

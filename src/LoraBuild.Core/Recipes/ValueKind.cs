@@ -15,12 +15,17 @@ internal static class ValueKinds
 {
     private const long BytesPerKilobyte = 1000;
 
+    private static readonly string[] DateFormats = ["yyyy-MM-dd", "yyyy-MM-ddTHH:mm:ss"];
+
     public static ValueKind<bool> Flag { get; } = new("true/false", "", ReadFlag, (value, _) => value ? "true" : "false");
 
     /// <summary>Any text; numbers and true/false without quotes are taken as they are written.</summary>
     public static ValueKind<string> Text { get; } = new("text", "", ReadText, (value, _) => RecipeText.Scalar(value));
 
     public static ValueKind<long> Size { get; } = new("size", "bytes, or a number with KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024)", ReadSize, (value, _) => value.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>A day, or a day and a time, without a time zone.</summary>
+    public static ValueKind<DateTime> Date { get; } = new("date", "2025-01-31, or with a time 2025-01-31T15:04:05", ReadDate, (value, _) => RecipeText.Scalar(value.ToString(value.TimeOfDay == TimeSpan.Zero ? DateFormats[0] : DateFormats[1], CultureInfo.InvariantCulture)));
 
     public static ValueKind<int> Integer(int min, int max = int.MaxValue, string? common = null) => new(
         "integer", RangeText(min, max == int.MaxValue ? null : max, false, false), Narrow(min, max, common), (value, _) => value.ToString(CultureInfo.InvariantCulture));
@@ -147,6 +152,13 @@ internal static class ValueKinds
     internal static bool TryParseNumber(string text, out double value) =>
         double.TryParse(text, NumberStyles.AllowLeadingSign | NumberStyles.AllowDecimalPoint | NumberStyles.AllowExponent, CultureInfo.InvariantCulture, out value)
         && double.IsFinite(value);
+
+    private static bool ReadDate(RecipeNode node, string key, IDiagnosticSink sink, out DateTime value)
+    {
+        value = default;
+        return (node is ScalarNode scalar && DateTime.TryParseExact(scalar.Text, DateFormats, CultureInfo.InvariantCulture, DateTimeStyles.None, out value))
+            || WrongType(node, key, sink, "a date such as 2025-01-31 or 2025-01-31T15:04:05");
+    }
 
     private static bool ReadStepsOrFraction(RecipeNode node, string key, IDiagnosticSink sink, out double value) =>
         ReadNumber(node, key, sink, out value)

@@ -18,7 +18,9 @@ internal static class EvaluateWork
     public static void Run(StageWork work, Compute compute)
     {
         Recipe recipe = work.Recipe;
-        TokenDocuments documents = StageTokens.ReadOptional(work.Layout, "eval") ?? throw NothingHeldOut(recipe);
+        TokenDocuments documents = StageTokens.Read(work.Layout, "eval");
+        if (documents.Count == 0)
+            throw NothingHeldOut(recipe);
         SampleAnswers? samples = SampleAnswers.Create(work);
         using CausalLM model = CausalLM.Load(work.BaseModel(), new LoadOptions
         {
@@ -70,7 +72,7 @@ internal static class EvaluateWork
     }
 
     /// <summary>The questions of samples.md and how they are put to a model.</summary>
-    private sealed class SampleAnswers(Tokenizer tokenizer, ChatTemplate template, IReadOnlyList<SampleQuestion> questions, GenerationOptions options)
+    private sealed class SampleAnswers(Tokenizer tokenizer, ChatTemplate template, IReadOnlyList<SampleQuestion> questions, GenerationOptions options, DateTime now)
     {
         /// <returns>Null where there is nothing to ask, or no chat template to ask it with.</returns>
         public static SampleAnswers? Create(StageWork work)
@@ -83,7 +85,7 @@ internal static class EvaluateWork
             if (work.Recipe.Template.ChatTemplate == "auto" && tokenizer.ChatTemplateSource is null)
                 return null;
             ChatTemplate template = TemplateChoice.Load(work.Recipe.Template.ChatTemplate, tokenizer, directory, work.Recipe.PlaceOf("template.chat_template"));
-            return new SampleAnswers(tokenizer, template, questions, new GenerationOptions { MaxNewTokens = work.Recipe.Evaluate.MaxNewTokens, Seed = work.Recipe.Seed });
+            return new SampleAnswers(tokenizer, template, questions, new GenerationOptions { MaxNewTokens = work.Recipe.Evaluate.MaxNewTokens, Seed = work.Recipe.Seed }, work.Recipe.Template.Now);
         }
 
         public IReadOnlyList<string> Answer(CausalLM model, CancellationToken cancellation)
@@ -91,7 +93,7 @@ internal static class EvaluateWork
             TextModel text = TextModel.Create(model, tokenizer);
             return [.. questions.Select(question =>
             {
-                ChatSession session = new(text, template, options);
+                ChatSession session = new(text, template, options) { Now = now };
                 if (question.System is not null)
                     session.AddSystem(question.System);
                 return session.Ask(question.Text, null, cancellation);

@@ -23,7 +23,7 @@ internal static class MergeWork
         string output = work.At(work.Layout.Merged);
         TensorDtype? dtype = recipe.Merge.Dtype == "auto" ? null : Dtype(recipe.Merge.Dtype);
         MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize });
-        CarryTokenizer(work, baseDirectory, output);
+        MergedTokenizer.Write(work, baseDirectory, output);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));
         Check(work, compute, baseDirectory, trained, output);
     }
@@ -47,18 +47,4 @@ internal static class MergeWork
         "bfloat16" => TensorDtype.BF16,
         _ => TensorDtype.F32,
     };
-
-    /// <summary>Where the recipe names another tokenizer, the merged model gets that one.</summary>
-    private static void CarryTokenizer(StageWork work, string baseDirectory, string output)
-    {
-        string tokenizer = work.TokenizerDirectory();
-        if (Path.GetFullPath(tokenizer) == Path.GetFullPath(baseDirectory))
-            return;
-        foreach (string name in StageInputs.TokenizerFiles)
-        {
-            string source = Path.Combine(tokenizer, name);
-            if (File.Exists(source))
-                File.Copy(source, Path.Combine(output, name), overwrite: true);
-        }
-    }
 }

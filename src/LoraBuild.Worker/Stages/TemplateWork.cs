@@ -1,4 +1,5 @@
 // ApplyChatTemplate: dataset/ and the tokenizer → tokens/.
+using System.Globalization;
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
 
@@ -18,7 +19,10 @@ internal static class TemplateWork
             Copy(dataset, seen);
         else
             Directory.CreateSymbolicLink(seen, dataset);
-        TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter);
+        AuditReport audit = TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter);
+        work.Reporter.Message(string.Create(
+            CultureInfo.InvariantCulture,
+            $"template: {audit.Train.Documents:N0} documents, {audit.Train.Tokens:N0} tokens ({audit.Train.TargetTokens:N0} targets), {audit.Train.Skipped:N0} left out, {audit.Train.Truncated:N0} shortened to {audit.MaxLength:N0} tokens"));
     }
 
     /// <summary>A link needs a privilege on Windows.</summary>

@@ -48,7 +48,22 @@ internal static class TrainWork
 
     private static LoraAdapter CreateAdapter(Recipe recipe, CausalLM model) => recipe.Adapter.InitFrom is { } directory
         ? LoraAdapter.Load(model, directory, isTrainable: true)
-        : LoraAdapter.Attach(model, LoraOptionsBuilder.From(recipe));
+        : Attach(recipe, model);
+
+    /// <summary>What is wrong with the choice of modules is wrong at a line of the recipe, which the engine does not know.</summary>
+    private static LoraAdapter Attach(Recipe recipe, CausalLM model)
+    {
+        LoraOptions options = LoraOptionsBuilder.From(recipe);
+        try
+        {
+            return LoraAdapter.Attach(model, options);
+        }
+        catch (DiagnosticException e)
+        {
+            RecipePlace place = recipe.PlaceOf("adapter.target_modules");
+            throw new DiagnosticException([.. e.Diagnostics.Select(d => d.File is null ? d with { File = place.File, Line = place.Line, Column = place.Column } : d)]);
+        }
+    }
 
     private static void CheckVocabulary(TokenDocuments documents, CausalLM model)
     {

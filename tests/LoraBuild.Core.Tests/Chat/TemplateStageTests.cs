@@ -166,6 +166,16 @@ public sealed class TemplateStageTests : IDisposable
         static bool Same((int[] A, int[] B, long[] C) x, (int[] A, int[] B, long[] C) y) => x.A.SequenceEqual(y.A) && x.B.SequenceEqual(y.B) && x.C.SequenceEqual(y.C);
     }
 
+    [Fact]
+    public void A_template_that_asks_for_the_date_gets_the_recipes_whatever_the_day()
+    {
+        string template = Named("{% for m in messages %}{% if m.role == 'assistant' %}{% generation %}{{ strftime_now('%d %b %Y') }}{% endgeneration %}{% endif %}{% endfor %}");
+        (_, TokenDocuments tokens) = Run(DataFixture.Pair, t => t with { ChatTemplate = template });
+        Assert.Equal(["26 Jul 2024"], Trained(tokens[0]));
+        (_, tokens) = Run(DataFixture.Pair, t => t with { ChatTemplate = template, Now = new DateTime(2031, 2, 3) });
+        Assert.Equal(["03 Feb 2031"], Trained(tokens[0]));
+    }
+
     private string Named(string template) => template.Contains('{', StringComparison.Ordinal) ? data.Write("template.jinja", template) : template;
 
     private (AuditReport Report, TokenDocuments Train) Run(string rows, Func<TemplateSection, TemplateSection> change)

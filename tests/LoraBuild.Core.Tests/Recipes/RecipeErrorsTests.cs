@@ -33,6 +33,8 @@ public sealed class RecipeErrorsTests : IDisposable
     [InlineData("train: 5", 3, 8, "LB0006", "train must be a map with keys such as num_train_epochs, max_steps, per_device_train_batch_size, got 5.")]
     [InlineData("train: { max_steps: [1, 2] }", 3, 21, "LB0006", "train.max_steps must be a whole number, got a list of 2.")]
     [InlineData("template: { system: { a: b } }", 3, 21, "LB0006", "template.system must be text (put quotes around text with \": \"), got a map (a).")]
+    [InlineData("template: { now: 2025-02-30 }", 3, 18, "LB0006", "template.now must be a date such as 2025-01-31 or 2025-01-31T15:04:05, got 2025-02-30.")]
+    [InlineData("template: { now: today }", 3, 18, "LB0006", "template.now must be a date such as 2025-01-31 or 2025-01-31T15:04:05, got today.")]
     [InlineData("template: { system: [a] }", 3, 21, "LB0006", "template.system must be text, got a list of 1.")]
     [InlineData("merge: { max_shard_size: 5XB }", 3, 26, "LB0006", "merge.max_shard_size must be a size such as 5GB, 500MB or a number of bytes, got 5XB.")]
     [InlineData("merge: { max_shard_size: [] }", 3, 26, "LB0006", "merge.max_shard_size must be a size such as 5GB, got a list of 0.")]
