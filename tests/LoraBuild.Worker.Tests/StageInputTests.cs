@@ -95,7 +95,7 @@ public sealed class StageInputTests : IDisposable
     {
         Outcome plan = worker.Run("", ["plan", "--recipe", "recipe.yaml", "--output", "out", "--json", .. options]);
         JsonNode prepare = JsonNode.Parse(plan.Output)!["stages"]!.AsArray().First(s => (string)s!["stage"]! == "prepare")!;
-        return string.Join("; ", prepare["why"]!.AsArray().Select(n => (string)n!));
+        return string.Join("; ", prepare["reasons"]!.AsArray().Select(n => (string)n!));
     }
 
     private Outcome Run(params string[] arguments) =>
