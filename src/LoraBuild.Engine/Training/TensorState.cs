@@ -2,7 +2,6 @@
 using System.Globalization;
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Models;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training;
