@@ -25,7 +25,7 @@ internal static class ValueKinds
     public static ValueKind<long> Size { get; } = new("size", "bytes, or a number with KB, MB, GB, TB (powers of 1000) or KiB, MiB, GiB, TiB (powers of 1024)", ReadSize, (value, _) => value.ToString(CultureInfo.InvariantCulture));
 
     /// <summary>A day, or a day and a time, without a time zone.</summary>
-    public static ValueKind<DateTime> Date { get; } = new("date", "2025-01-31, or with a time 2025-01-31T15:04:05", ReadDate, (value, _) => RecipeText.Scalar(value.ToString(value.TimeOfDay == TimeSpan.Zero ? DateFormats[0] : DateFormats[1], CultureInfo.InvariantCulture)));
+    public static ValueKind<DateTime> Date { get; } = new("date", "2025-01-31, or with a time 2025-01-31T15:04:05", ReadDate, (value, _) => value.ToString(value.TimeOfDay == TimeSpan.Zero ? DateFormats[0] : DateFormats[1], CultureInfo.InvariantCulture));
 
     public static ValueKind<int> Integer(int min, int max = int.MaxValue, string? common = null) => new(
         "integer", RangeText(min, max == int.MaxValue ? null : max, false, false), Narrow(min, max, common), (value, _) => value.ToString(CultureInfo.InvariantCulture));

@@ -67,8 +67,8 @@ public sealed class BaseModelLocatorTests : IDisposable
         Assert.Equal($"{At("empty")} holds no config.json, so it is not a model in Hugging Face's form.", Fails(At("empty"), "LB0052").Message);
         Write("outer/inner/config.json", "{}");
         Assert.EndsWith($"Did you mean {At("outer/inner")}?", Fails(At("outer"), "LB0052").Message, StringComparison.Ordinal);
-        Assert.Equal($"the model's directory {At("absent")} does not exist.", Fails(At("absent"), "LB0052").Message);
-        Assert.Equal("the model's directory ./absent does not exist.", Fails("./absent", "LB0052").Message);
+        Assert.StartsWith($"the model's directory {At("absent")} does not exist. Fetch one there with: hf download ORG/NAME --local-dir {At("absent")} ", Fails(At("absent"), "LB0052").Message, StringComparison.Ordinal);
+        Assert.StartsWith("the model's directory ./absent does not exist. ", Fails("./absent", "LB0052").Message, StringComparison.Ordinal);
     }
 
     [Theory]
