@@ -5,12 +5,10 @@ using LoraBuild.Core.Formats;
 namespace LoraBuild.Engine.Export;
 
 /// <param name="Name">Prefix of the metadata keys.</param>
-/// <param name="IsQueryKeyPermuted">Rows of q and k are stored interleaved, for llama.cpp's pairwise rotation.</param>
-/// <param name="HasRopeDimensions">Writes vocab_size, rope.dimension_count and the head sizes always, not only where they cannot be derived.</param>
-internal sealed record GgufArchitecture(string Name, bool IsQueryKeyPermuted, bool HasRopeDimensions)
+internal sealed record GgufArchitecture(string Name)
 {
     /// <summary>Hugging Face module of a layer → name in the file.</summary>
-    private static readonly Dictionary<string, string> LayerModules = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, string> CommonModules = new(StringComparer.Ordinal)
     {
         ["self_attn.q_proj"] = "attn_q",
         ["self_attn.k_proj"] = "attn_k",
@@ -25,6 +23,25 @@ internal sealed record GgufArchitecture(string Name, bool IsQueryKeyPermuted, bo
         ["post_attention_layernorm"] = "ffn_norm",
     };
 
+    /// <summary>Gemma's norm after the attention really is one; elsewhere that name means the norm before the MLP.</summary>
+    private static readonly Dictionary<string, string> GemmaModules = new(CommonModules, StringComparer.Ordinal)
+    {
+        ["post_attention_layernorm"] = "post_attention_norm",
+        ["pre_feedforward_layernorm"] = "ffn_norm",
+        ["post_feedforward_layernorm"] = "post_ffw_norm",
+    };
+
+    /// <summary>Fused as they are; the gate's rows come first in both formats.</summary>
+    private static readonly Dictionary<string, string> Phi3Modules = new(StringComparer.Ordinal)
+    {
+        ["self_attn.qkv_proj"] = "attn_qkv",
+        ["self_attn.o_proj"] = "attn_output",
+        ["mlp.gate_up_proj"] = "ffn_up",
+        ["mlp.down_proj"] = "ffn_down",
+        ["input_layernorm"] = "attn_norm",
+        ["post_attention_layernorm"] = "ffn_norm",
+    };
+
     private static readonly Dictionary<string, string> Tops = new(StringComparer.Ordinal)
     {
         ["model.embed_tokens.weight"] = "token_embd.weight",
@@ -32,17 +49,47 @@ internal sealed record GgufArchitecture(string Name, bool IsQueryKeyPermuted, bo
         ["lm_head.weight"] = "output.weight",
     };
 
+    /// <summary>Rows of q and k are stored interleaved, for llama.cpp's pairwise rotation.</summary>
+    public bool IsQueryKeyPermuted { get; init; }
+
+    public bool HasVocabularySize { get; init; }
+
+    /// <summary>Writes how much of a head rotates always, not only where it is not the whole head.</summary>
+    public bool HasRopeDimensions { get; init; }
+
+    /// <summary>Writes the head sizes always, not only where they cannot be derived.</summary>
+    public bool HasHeadSizes { get; init; }
+
+    /// <summary>False: the rope base is written only where it is not llama.cpp's own default of 10000.</summary>
+    public bool HasRopeBase { get; init; } = true;
+
+    /// <summary>llama.cpp multiplies by a norm's weight, Gemma by 1 + weight.</summary>
+    public float NormOffset { get; init; }
+
+    /// <summary>Rope scaling types besides <c>default</c>.</summary>
+    public IReadOnlyList<string> RopeTypes { get; init; } = ["linear", "llama3", "yarn"];
+
+    private Dictionary<string, string> LayerModules { get; init; } = CommonModules;
+
     /// <exception cref="DiagnosticException">LB0704: the family cannot be exported.</exception>
     public static GgufArchitecture Of(ModelConfig config) => config.ModelType switch
     {
-        "llama" or "mistral" => new("llama", IsQueryKeyPermuted: true, HasRopeDimensions: true), // llama.cpp has no arch of its own for Mistral
-        "qwen2" => new("qwen2", false, false),
-        "qwen3" => new("qwen3", false, false),
-        _ => throw new DiagnosticException("LB0704", $"models of the type '{config.ModelType}' cannot be exported to GGUF; exported are llama, mistral, qwen2, qwen3", config.FilePath),
+        "llama" or "mistral" => new("llama") { IsQueryKeyPermuted = true, HasVocabularySize = true, HasRopeDimensions = true, HasHeadSizes = true }, // llama.cpp has no arch of its own for Mistral
+        "qwen2" => new("qwen2"),
+        "qwen3" => new("qwen3"),
+        "gemma2" => new("gemma2") { HasHeadSizes = true, HasRopeBase = false, NormOffset = 1, RopeTypes = [], LayerModules = GemmaModules },
+        "gemma3_text" => new("gemma3") { HasHeadSizes = true, NormOffset = 1, RopeTypes = ["linear"], LayerModules = GemmaModules },
+        "phi3" => new("phi3") { HasRopeDimensions = true, RopeTypes = ["longrope"], LayerModules = Phi3Modules },
+        _ => throw Refused(config, "exported are llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3"),
     };
 
+    /// <summary>LB0704, with the way on: what cannot be exported can still be trained and merged.</summary>
+    public static DiagnosticException Refused(ModelConfig config, string why) =>
+        new("LB0704", $"this model of the type '{config.ModelType}' cannot be exported to GGUF: {why}. To train and merge it without the export, say export: {{ gguf: [] }} in the recipe.", config.FilePath);
+
     /// <summary>The name in the file; null for a name that is no part of this family.</summary>
-    public static string? TensorName(string name)
+    /// <param name="name">As a text model has it: see <see cref="TextTensorName"/>.</param>
+    public string? TensorName(string name)
     {
         if (Tops.TryGetValue(name, out string? top))
             return top;
@@ -65,4 +112,7 @@ internal sealed record GgufArchitecture(string Name, bool IsQueryKeyPermuted, bo
         _ when name.Contains(".self_attn.k_proj.", StringComparison.Ordinal) => config.NumKeyValueHeads,
         _ => null,
     };
+
+    /// <summary>What is added to each value of a tensor, in fp32.</summary>
+    public float Offset(string name) => name.EndsWith("norm.weight", StringComparison.Ordinal) ? NormOffset : 0;
 }

@@ -25,8 +25,9 @@ public static class GgufExporter
         ModelConfig config = ModelConfig.Load(directory);
         GgufArchitecture architecture = GgufArchitecture.Of(config);
         string name = options?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
-        List<GgufKey> keys = GgufMetadata.Of(config, architecture, name, type);
+        List<GgufKey> keys = GgufMetadata.Of(config, architecture, type);
         keys.AddRange(GgufTokenizer.Read(directory, config));
+        keys.Insert(0, GgufKey.Of("general.name", SafeName(name, architecture.Name == "phi3" && GgufTokenizer.IsPhi3Vocabulary(directory))));
         using ModelFiles model = ModelFiles.Open(directory);
         List<string> fellBack = [];
         List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, type, fellBack);
@@ -34,27 +35,45 @@ public static class GgufExporter
         return new GgufExportReport(Path.GetFullPath(outputFile), type, tensors.Count, new FileInfo(outputFile).Length, fellBack);
     }
 
-    /// <summary>What may stand in <c>general.name</c>. llama.cpp recognises Phi-3 by its name and then refuses another family's vocabulary, so no other model may carry it.</summary>
-    public static string SafeName(string name, string architecture)
+    /// <summary>Says from config.json alone whether the model can be exported: before training, not after it.</summary>
+    /// <exception cref="DiagnosticException">LB0704: it cannot; LB041x: the config is missing or wrong.</exception>
+    public static void CheckConfig(string modelDirectory)
+    {
+        ModelConfig config = ModelConfig.Load(modelDirectory);
+        GgufMetadata.Of(config, GgufArchitecture.Of(config), GgmlType.F32);
+    }
+
+    /// <summary>What may stand in <c>general.name</c>. llama.cpp recognises Phi-3's vocabulary by this name alone: it must carry it, and with any other vocabulary such a file does not load.</summary>
+    public static string SafeName(string name, bool hasPhi3Vocabulary)
     {
         string clean = new([.. name.Where(c => char.IsLetterOrDigit(c) || " -_.+()".Contains(c, StringComparison.Ordinal)).Take(64)]);
-        if (architecture != "phi3")
+        if (!hasPhi3Vocabulary)
             clean = clean.Replace("phi-3", "phi 3", StringComparison.OrdinalIgnoreCase).Replace("phi3", "phi 3", StringComparison.OrdinalIgnoreCase);
-        return clean.Trim().Length == 0 ? "model" : clean.Trim();
+        clean = clean.Trim().Length == 0 ? "model" : clean.Trim();
+        bool isRecognised = clean.Contains("phi-3", StringComparison.OrdinalIgnoreCase) || clean.Contains("phi3", StringComparison.OrdinalIgnoreCase);
+        return hasPhi3Vocabulary && !isRecognised ? clean + " Phi-3" : clean;
     }
 
     private static List<GgufTensorToWrite> Tensors(ModelFiles model, ModelConfig config, GgufArchitecture architecture, GgmlType type, List<string> fellBack)
     {
-        CheckVocabulary(model, config);
+        Dictionary<string, string> storedNames = [];
+        foreach (string stored in model.Tensors.Keys)
+        {
+            if (TextTensorName.Of(stored, config) is string text && !storedNames.TryAdd(text, stored))
+                throw new DiagnosticException("LB0705", $"{storedNames[text]} and {stored} are the same tensor of the text model; the checkpoint mixes two layouts", model.Directory);
+        }
+
+        CheckVocabulary(model, config, storedNames);
         List<(string Order, GgufTensorToWrite Tensor)> tensors = [];
         List<string> unknown = [];
-        foreach ((string name, TensorEntry entry) in model.Tensors)
+        foreach ((string name, string stored) in storedNames)
         {
+            TensorEntry entry = model.Tensors[stored];
             if (name.EndsWith("rotary_emb.inv_freq", StringComparison.Ordinal) || (name == "lm_head.weight" && config.TieWordEmbeddings))
                 continue; // old files hold the rope table; a tied head is the embedding
-            if (GgufArchitecture.TensorName(name) is not string ggufName || !entry.Dtype.IsFloat() || entry.Shape.Length is not (1 or 2))
+            if (architecture.TensorName(name) is not string ggufName || !entry.Dtype.IsFloat() || entry.Shape.Length is not (1 or 2))
             {
-                unknown.Add($"{name} {entry.Dtype.SafetensorsName()} {entry.ShapeText}");
+                unknown.Add($"{stored} {entry.Dtype.SafetensorsName()} {entry.ShapeText}");
                 continue;
             }
 
@@ -65,28 +84,26 @@ public static class GgufExporter
                 fellBack.Add(ggufName);
             }
 
-            RowEncoder encoder = new(model.FileOf(name), entry, ownType, architecture.PermutedHeads(name, config));
+            RowEncoder encoder = new(model.FileOf(stored), entry, ownType, architecture.PermutedHeads(name, config), architecture.Offset(name));
             tensors.Add((Order(ggufName), new GgufTensorToWrite(ggufName, ownType, [.. entry.Shape.Reverse()], encoder.Write)));
         }
 
         if (unknown.Count > 0)
             throw new DiagnosticException("LB0705", $"{unknown.Count} tensors have no place in a {architecture.Name} GGUF file: {NameList.Text(unknown)}", model.Directory);
-        if (!config.TieWordEmbeddings && !model.Tensors.ContainsKey("lm_head.weight"))
+        if (!config.TieWordEmbeddings && !storedNames.ContainsKey("lm_head.weight"))
             throw new DiagnosticException("LB0705", "the model has no lm_head.weight although config.json says that it is not tied to the embedding (tie_word_embeddings: false); llama.cpp would load it and answer nonsense", model.Directory);
-        if (config.Rope.Type == "llama3")
-        {
-            float[] factors = RopeFrequencies.Llama3Factors(config.Rope, config.HeadDim);
-            tensors.Add((Order("rope_freqs.weight"), new GgufTensorToWrite("rope_freqs.weight", GgmlType.F32, [factors.Length], TensorToWrite.FromFloat32("rope_freqs.weight", [factors.Length], factors).WriteBytes)));
-        }
+        foreach ((string name, float[] factors) in RopeFrequencies.Tensors(config))
+            tensors.Add((Order(name), new GgufTensorToWrite(name, GgmlType.F32, [factors.Length], TensorToWrite.FromFloat32(name, [factors.Length], factors).WriteBytes)));
 
         return [.. tensors.OrderBy(t => t.Order, StringComparer.Ordinal).Select(t => t.Tensor)];
     }
 
-    private static void CheckVocabulary(ModelFiles model, ModelConfig config)
+    private static void CheckVocabulary(ModelFiles model, ModelConfig config, Dictionary<string, string> storedNames)
     {
-        TensorEntry embedding = model.FileOf("model.embed_tokens.weight").Tensors["model.embed_tokens.weight"];
+        string stored = storedNames.GetValueOrDefault("model.embed_tokens.weight", "model.embed_tokens.weight");
+        TensorEntry embedding = model.FileOf(stored).Tensors[stored];
         if (embedding.Shape.Length != 2 || embedding.Shape[0] != config.VocabSize || embedding.Shape[1] != config.HiddenSize)
-            throw new DiagnosticException("LB0705", $"model.embed_tokens.weight is {embedding.ShapeText} but config.json says [{config.VocabSize}, {config.HiddenSize}] (vocab_size, hidden_size)", model.Directory);
+            throw new DiagnosticException("LB0705", $"{stored} is {embedding.ShapeText} but config.json says [{config.VocabSize}, {config.HiddenSize}] (vocab_size, hidden_size)", model.Directory);
     }
 
     /// <summary>The embedding, the layers by number, what comes after them: the order in which llama.cpp needs them.</summary>

@@ -7,14 +7,14 @@ namespace LoraBuild.Engine.Export;
 
 internal static class GgufMetadata
 {
-    public static List<GgufKey> Of(ModelConfig config, GgufArchitecture architecture, string name, GgmlType type)
+    /// <exception cref="DiagnosticException">LB0704: llama.cpp cannot compute a model of this config.</exception>
+    public static List<GgufKey> Of(ModelConfig config, GgufArchitecture architecture, GgmlType type)
     {
         string arch = architecture.Name;
         List<GgufKey> keys =
         [
             GgufKey.Of("general.architecture", arch),
             GgufKey.Of("general.type", "model"),
-            GgufKey.Of("general.name", GgufExporter.SafeName(name, arch)),
             GgufKey.Of("general.file_type", GgmlTypes.FileType(type)),
             GgufKey.Of("general.quantization_version", 2u),
             GgufKey.Of($"{arch}.block_count", (uint)config.NumHiddenLayers),
@@ -24,33 +24,34 @@ internal static class GgufMetadata
             GgufKey.Of($"{arch}.attention.head_count", (uint)config.NumAttentionHeads),
             GgufKey.Of($"{arch}.attention.head_count_kv", (uint)config.NumKeyValueHeads),
             GgufKey.Of($"{arch}.attention.layer_norm_rms_epsilon", (float)config.RmsNormEps),
-            GgufKey.Of($"{arch}.rope.freq_base", (float)config.Rope.Theta),
         ];
-        if (architecture.HasRopeDimensions)
-        {
+        if (architecture.HasRopeBase || config.Rope.Theta != 10000)
+            keys.Add(GgufKey.Of($"{arch}.rope.freq_base", (float)config.Rope.Theta));
+        if (architecture.HasVocabularySize)
             keys.Add(GgufKey.Of($"{arch}.vocab_size", (uint)config.VocabSize));
-            keys.Add(GgufKey.Of($"{arch}.rope.dimension_count", (uint)config.HeadDim));
-        }
+        if (architecture.HasRopeDimensions || config.Rope.PartialRotaryFactor != 1)
+            keys.Add(GgufKey.Of($"{arch}.rope.dimension_count", (uint)(config.HeadDim * config.Rope.PartialRotaryFactor)));
 
         // Without these llama.cpp assumes hidden / heads, and a file for which that is wrong does not load.
-        if (architecture.HasRopeDimensions || config.HeadDim * config.NumAttentionHeads != config.HiddenSize)
+        if (architecture.HasHeadSizes || config.HeadDim * config.NumAttentionHeads != config.HiddenSize)
         {
             keys.Add(GgufKey.Of($"{arch}.attention.key_length", (uint)config.HeadDim));
             keys.Add(GgufKey.Of($"{arch}.attention.value_length", (uint)config.HeadDim));
         }
 
-        AddRopeScaling(keys, config, arch);
+        AddRopeScaling(keys, config, architecture);
+        keys.AddRange(GgufFamilyKeys.Of(config, arch));
         return keys;
     }
 
-    private static void AddRopeScaling(List<GgufKey> keys, ModelConfig config, string arch)
+    private static void AddRopeScaling(List<GgufKey> keys, ModelConfig config, GgufArchitecture architecture)
     {
+        string arch = architecture.Name;
         RopeConfig rope = config.Rope;
+        if (rope.Type != "default" && !architecture.RopeTypes.Contains(rope.Type))
+            throw GgufArchitecture.Refused(config, $"its rope scaling has the type '{rope.Type}'; exported for {arch} are {string.Join(", ", ["default", .. architecture.RopeTypes])}");
         switch (rope.Type)
         {
-            case "default":
-            case "llama3": // is a tensor, not metadata: see RopeFrequencies
-                break;
             case "linear":
                 keys.Add(GgufKey.Of($"{arch}.rope.scaling.type", "linear"));
                 keys.Add(GgufKey.Of($"{arch}.rope.scaling.factor", (float)rope.Factor));
@@ -60,8 +61,8 @@ internal static class GgufMetadata
                 keys.Add(GgufKey.Of($"{arch}.rope.scaling.factor", (float)rope.Factor));
                 keys.Add(GgufKey.Of($"{arch}.rope.scaling.original_context_length", (uint)rope.OriginalMaxPositionEmbeddings));
                 break;
-            default:
-                throw new DiagnosticException("LB0704", $"rope scaling of the type '{rope.Type}' cannot be exported for {arch}; exported are default, linear, llama3, yarn", config.FilePath);
+            default: // llama3 and longrope are tensors, not metadata: see RopeFrequencies
+                break;
         }
     }
 }

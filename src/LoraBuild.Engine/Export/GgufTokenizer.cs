@@ -60,6 +60,15 @@ internal static class GgufTokenizer
         return keys;
     }
 
+    /// <summary>Special tokens that take the white space after them, and the four that llama.cpp then looks up by name.</summary>
+    public static bool IsPhi3Vocabulary(string directory)
+    {
+        JsonObject tokenizer = JsonFile.ReadObject(Path.Combine(directory, FileName), "LB0706", "a GGUF file carries its tokenizer");
+        List<JsonObject> added = [.. Added(tokenizer)];
+        HashSet<string?> names = [.. added.Select(t => (string?)t["content"])];
+        return added.Any(t => (bool?)t["special"] == true && (bool?)t["rstrip"] == true) && names.IsSupersetOf(["<unk>", "<s>", "</s>", "<|endoftext|>"]);
+    }
+
     /// <summary>By id; ids without a token up to the model's vocabulary become <c>[PADn]</c>.</summary>
     private static (string[] Tokens, TokenType[] Types) Tokens(string file, JsonObject tokenizer, JsonObject vocabulary, int size, bool isSentencePiece)
     {
@@ -153,7 +162,7 @@ internal static class GgufTokenizer
     }
 
     /// <summary>Only where the file says so: a default of the model type may be another tokenizer's id.</summary>
-    private static int? IdOf(ModelConfig config, string key, int? value) => config.Raw.ContainsKey(key) ? value : null;
+    private static int? IdOf(ModelConfig config, string key, int? value) => config.Raw.ContainsKey(key) || config.Raw["text_config"] is JsonObject text && text.ContainsKey(key) ? value : null;
 
     private static DiagnosticException Wrong(string file, string message) => new("LB0706", message, file);
 }

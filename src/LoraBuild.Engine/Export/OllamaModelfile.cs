@@ -49,6 +49,8 @@ public static class OllamaModelfile
             return (ChatMl, "<|im_end|>");
         if (jinja.Contains("<|start_header_id|>", StringComparison.Ordinal) && jinja.Contains("<|eot_id|>", StringComparison.Ordinal))
             return (Llama3, "<|eot_id|>");
+        if (jinja.Contains("<start_of_turn>", StringComparison.Ordinal)) // Gemma ends a turn with a token that is not its eos_token
+            return (null, "<end_of_turn>");
         return (null, null);
     }
 }

@@ -1,4 +1,4 @@
-// llama3 rope scaling as the tensor that llama.cpp wants: factors that divide each frequency.
+// Rope scaling that is not metadata: factors that divide each frequency, as the tensors that llama.cpp wants.
 using LoraBuild.Core.Formats;
 
 namespace LoraBuild.Engine.Export;
@@ -19,4 +19,20 @@ public static class RopeFrequencies
 
         return factors;
     }
+
+    /// <summary>The scaling's tensors; none for types that metadata describe.</summary>
+    internal static IEnumerable<(string Name, float[] Factors)> Tensors(ModelConfig config) => config.Rope.Type switch
+    {
+        "llama3" => [("rope_freqs.weight", Llama3Factors(config.Rope, config.HeadDim))],
+        "longrope" =>
+        [
+            ("rope_factors_long.weight", [.. config.Rope.LongFactor.Select(f => (float)f)]),
+            ("rope_factors_short.weight", [.. config.Rope.ShortFactor.Select(f => (float)f)]),
+        ],
+        _ => [],
+    };
+
+    /// <summary>Factor on cos and sin that makes up for the longer context (LongRoPE; golden README §1, "Rope").</summary>
+    internal static double LongRopeAttentionFactor(double factor, int originalLength) =>
+        factor <= 1 ? 1 : Math.Sqrt(1 + (Math.Log(factor) / Math.Log(originalLength)));
 }

@@ -4,8 +4,9 @@ using LoraBuild.Core.Formats.Gguf;
 
 namespace LoraBuild.Engine.Export;
 
+/// <param name="offset">Added to every value, in fp32.</param>
 /// <param name="permutedHeads">Rows are interleaved in so many heads: row 2i + j of a head is row j·d/2 + i of the source; null: as they are.</param>
-internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlType type, int? permutedHeads)
+internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlType type, int? permutedHeads, float offset)
 {
     /// <summary>Bytes of output in flight.</summary>
     private const int ChunkBytes = 1 << 24;
@@ -44,6 +45,12 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
     {
         int bytes = values.Length * entry.Dtype.ByteSize();
         FloatConversion.ToFloat32(entry.Dtype, file.GetBytes(entry, sourceRow * bytes, bytes), values);
+        if (offset != 0)
+        {
+            for (int i = 0; i < values.Length; i++)
+                values[i] += offset;
+        }
+
         GgmlBlocks.Encode(type, values, destination);
     }
 

@@ -21,6 +21,7 @@ internal sealed record TrainingPlan(long TrainableParameters, long AllParameters
 }
 
 /// <param name="Training">Null where the base model is nowhere.</param>
+/// <param name="ModelProblem">Why the base model cannot be trained, or not exported after it.</param>
 internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPlan? Training, Diagnostic? ModelProblem)
 {
     public static PipelinePlan Of(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches)
@@ -41,11 +42,24 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         try
         {
             string directory = BaseModelLocator.Locate(recipe.Base.Model, modelCaches, recipe.PlaceOf("base.model"));
-            return new PipelinePlan(stages, TrainingOf(recipe, layout, ModelConfig.Load(directory)), null);
+            return new PipelinePlan(stages, TrainingOf(recipe, layout, ModelConfig.Load(directory)), ExportProblem(recipe, directory));
         }
         catch (DiagnosticException e)
         {
             return new PipelinePlan(stages, null, e.Diagnostics[0]);
+        }
+    }
+
+    private static Diagnostic? ExportProblem(Recipe recipe, string modelDirectory)
+    {
+        try
+        {
+            ExportWork.CheckPossible(recipe, modelDirectory);
+            return null;
+        }
+        catch (DiagnosticException e)
+        {
+            return e.Diagnostics[0];
         }
     }
 

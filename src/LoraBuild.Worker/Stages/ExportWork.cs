@@ -31,6 +31,14 @@ internal static class ExportWork
             OllamaModelfile.Write(files[0], work.Layout.Merged);
     }
 
+    /// <summary>Says before training whether the base model's family can be exported after it.</summary>
+    /// <exception cref="DiagnosticException">LB0704: it cannot.</exception>
+    public static void CheckPossible(Recipe recipe, string modelDirectory)
+    {
+        if (recipe.Export.Gguf.Count > 0)
+            GgufExporter.CheckConfig(modelDirectory);
+    }
+
     /// <exception cref="DiagnosticException">LB0834: a type that this version does not write.</exception>
     public static GgmlType TypeOf(string name, RecipePlace place) =>
         GgmlTypes.TryParse(name, out GgmlType type) && GgmlTypes.Encodable.Contains(type)

@@ -18,6 +18,7 @@ internal static class TrainWork
         Recipe recipe = work.Recipe;
         StageLayout layout = work.Layout;
         string modelDirectory = work.BaseModel();
+        ExportWork.CheckPossible(recipe, modelDirectory);
         bool isFull = recipe.Adapter.Type == "none";
         TokenDocuments train = StageTokens.Read(layout, "train");
         TokenDocuments? evaluation = StageTokens.ReadOptional(layout, "eval");

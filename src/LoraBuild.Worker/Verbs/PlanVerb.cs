@@ -61,11 +61,10 @@ internal static class PlanVerb
 
     private static IEnumerable<string> TrainingLines(PipelinePlan plan)
     {
+        if (plan.ModelProblem is { } problem)
+            yield return problem.ToString();
         if (plan.Training is not { } training)
-        {
-            yield return plan.ModelProblem!.ToString();
             yield break;
-        }
 
         yield return string.Create(CultureInfo.InvariantCulture, $"trainable parameters: {training.TrainableParameters:N0} of {training.AllParameters:N0}");
         yield return training.Steps is { } steps
@@ -93,11 +92,9 @@ internal static class PlanVerb
             json["peak_memory_bytes"] = training.PeakBytes;
             json["memory_bytes"] = new JsonObject(training.Memory.Select(m => KeyValuePair.Create<string, JsonNode?>(m.Part, m.Bytes)));
         }
-        else
-        {
-            json["problem"] = plan.ModelProblem!.ToString();
-        }
 
+        if (plan.ModelProblem is { } problem)
+            json["problem"] = problem.ToString();
         return json;
     }
 }

@@ -13,20 +13,23 @@ internal static class GgufModels
     public static JsonNode Json(string name, string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Folder(name), file)))!;
 
     /// <summary>A copy of the model directory with its model.safetensors.</summary>
-    public static TemporaryDirectory Materialise(string name)
+    /// <param name="storedName">Another layout of the names.</param>
+    /// <param name="more">Tensors that stand there besides.</param>
+    public static TemporaryDirectory Materialise(string name, Func<string, string>? storedName = null, params TensorToWrite[] more)
     {
         TemporaryDirectory copy = new();
         foreach (string file in Directory.GetFiles(Folder(name)).Where(f => !Path.GetFileName(f).StartsWith("expected-", StringComparison.Ordinal) && Path.GetFileName(f) != "weights.json"))
             File.Copy(file, Path.Combine(copy.Path, Path.GetFileName(file)));
         JsonNode weights = Json(name, "weights.json");
         TensorDtype dtype = Enum.Parse<TensorDtype>((string)weights["dtype"]!);
-        List<TensorToWrite> tensors = [];
+        List<TensorToWrite> tensors = [.. more];
         foreach (JsonNode? tensor in weights["tensors"]!.AsArray())
         {
             long[] shape = [.. tensor!["shape"]!.AsArray().Select(n => (long)n!)];
             byte[] bytes = Values((string)tensor["name"]!, shape.Aggregate(1L, (a, b) => a * b), (ulong)(long)weights["seed"]!, (double)tensor["base"]!, (double)tensor["scale"]!, dtype);
             Assert.Equal((string)tensor["sha256"]!, Sha256(bytes));
-            tensors.Add(TensorToWrite.FromBytes((string)tensor["name"]!, dtype, shape, bytes));
+            string stored = (string)tensor["name"]!;
+            tensors.Add(TensorToWrite.FromBytes(storedName?.Invoke(stored) ?? stored, dtype, shape, bytes));
         }
 
         SafetensorsWriter.Write(Path.Combine(copy.Path, "model.safetensors"), tensors);

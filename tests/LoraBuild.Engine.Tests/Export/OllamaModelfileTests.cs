@@ -25,6 +25,13 @@ public sealed class OllamaModelfileTests
     }
 
     [Fact]
+    public void Gemma_stops_at_the_end_of_a_turn()
+    {
+        using TemporaryDirectory output = new();
+        Assert.Equal("FROM ./m.gguf\nPARAMETER stop \"<end_of_turn>\"\nPARAMETER stop \"<eos>\"\n", File.ReadAllText(OllamaModelfile.Write(Path.Combine(output.Path, "m.gguf"), GgufModels.Folder("gemma3-text"))));
+    }
+
+    [Fact]
     public void Another_template_is_left_to_the_GGUF_file()
     {
         using TemporaryDirectory output = new();
