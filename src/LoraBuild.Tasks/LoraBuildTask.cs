@@ -142,6 +142,8 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
                     Log.LogMessage(MessageImportance.High, "{0}", line);
                 break;
             case WorkerEventKind.Message:
+                // What was held back came before it.
+                LogLast(throttle);
                 Log.LogMessage(MessageImportance.High, "{0}", workerEvent.Text);
                 break;
             default:
@@ -149,6 +151,12 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
                 Log.LogMessage(MessageImportance.Low, "{0}", workerEvent.Text);
                 break;
         }
+    }
+
+    private void LogLast(ProgressThrottle throttle)
+    {
+        if (throttle.TakeLast() is { } last)
+            Log.LogMessage(MessageImportance.High, "{0}", last);
     }
 
     private bool Run(string worker, string requestFile)
@@ -167,8 +175,7 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
             ProgressThrottle throttle = new(TimeSpan.FromSeconds(ProgressInterval));
             while (process.ReadLine() is { } line)
                 Handle(WorkerEvent.Parse(line), throttle);
-            if (throttle.TakeLast() is { } last)
-                Log.LogMessage(MessageImportance.High, "{0}", last);
+            LogLast(throttle);
             int exitCode = process.WaitForExit();
             lock (gate)
                 running = null;

@@ -89,6 +89,15 @@ public sealed class LoraBuildTaskTests : IDisposable
     }
 
     [Fact]
+    public void A_message_comes_after_the_progress_that_was_before_it()
+    {
+        TrainAdapter task = Create<TrainAdapter>("""for i in 1 2; do echo "{\"event\":\"progress\",\"text\":\"step $i\"}"; done; echo '{"event":"message","text":"done"}'""");
+        task.ProgressInterval = 3600;
+        Assert.True(task.Execute());
+        Assert.Equal(["step 1", "step 2", "done"], engine.Shown);
+    }
+
+    [Fact]
     public async Task Cancelling_closes_standard_input_and_the_worker_leaves_by_itself()
     {
         TrainAdapter task = Create<TrainAdapter>("""echo '{"event":"message","text":"started"}'; cat > /dev/null; touch checkpoint; exit 130""");
