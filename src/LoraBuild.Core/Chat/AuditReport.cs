@@ -3,8 +3,8 @@ namespace LoraBuild.Core.Chat;
 
 /// <param name="Template">File name or built-in name of the chat template; null where no document is a conversation.</param>
 /// <param name="MarksGeneration">Whether the template marks the assistant's words itself; else they were found by comparing renderings.</param>
-/// <param name="VocabularySize">Largest token id + 1.</param>
-public sealed record AuditReport(string? Template, bool MarksGeneration, string Loss, int MaxLength, int VocabularySize, bool PadIsEos, SplitAudit Train, SplitAudit Eval, SplitAudit Test);
+/// <param name="VocabularySize">Largest token id + 1; null where the data are tokens already and the model has no tokenizer.</param>
+public sealed record AuditReport(string? Template, bool MarksGeneration, string Loss, int MaxLength, int? VocabularySize, bool PadIsEos, SplitAudit Train, SplitAudit Eval, SplitAudit Test);
 
 /// <param name="Documents">Documents written.</param>
 /// <param name="Skipped">Documents left out: the template refused them, or they have no target.</param>

@@ -8,12 +8,12 @@ using LoraBuild.Core.Tokenizers;
 
 namespace LoraBuild.Core.Chat;
 
-internal sealed class SplitAuditor(TemplateSection section, Tokenizer tokenizer, DataFindings findings)
+internal sealed class SplitAuditor(TemplateSection section, Tokenizer? tokenizer, DataFindings findings)
 {
     private readonly List<int> ids = [];
     private readonly List<int> labels = [];
     private readonly List<long> offsets = [0];
-    private readonly HashSet<int> endIds = [.. tokenizer.AddedTokens.Where(t => t.Special).Select(t => t.Id), .. tokenizer.EosTokenId is int eos ? new[] { eos } : []];
+    private readonly HashSet<int> endIds = [.. tokenizer?.AddedTokens.Where(t => t.Special).Select(t => t.Id) ?? [], .. tokenizer?.EosTokenId is int eos ? new[] { eos } : []];
     private int skipped;
     private int truncated;
     private int droppedMessages;
@@ -77,13 +77,13 @@ internal sealed class SplitAuditor(TemplateSection section, Tokenizer tokenizer,
             findings.Warn("LB0317", $"A message that is not the assistant's holds the special token {string.Join(", ", document.Injected)}; it is kept as text and does not act as a control token.", file, line);
         }
 
-        if (tokenizer.BosTokenId is int bos && document.Ids.Length > 1 && document.Ids[0] == bos && document.Ids[1] == bos)
+        if (tokenizer?.BosTokenId is int bos && document.Ids.Length > 1 && document.Ids[0] == bos && document.Ids[1] == bos)
         {
             doubleBos++;
             findings.Warn("LB0316", "The document begins with two BOS tokens; the template writes one and another stands in the text.", file, line);
         }
 
-        if (tokenizer.UnkTokenId is int unk && document.Ids.Count(i => i == unk) is > 0 and int count)
+        if (tokenizer?.UnkTokenId is int unk && document.Ids.Count(i => i == unk) is > 0 and int count)
         {
             unknown += count;
             findings.Warn("LB0318", $"{count} tokens are unknown to the tokenizer ({tokenizer.UnkToken}).", file, line);

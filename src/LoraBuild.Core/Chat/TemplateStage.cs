@@ -16,12 +16,15 @@ public static class TemplateStage
     public static AuditReport Run(Recipe recipe, string outputDirectory, string tokenizerDirectory, IDiagnosticSink sink)
     {
         DiagnosticBag bag = new(sink);
-        Tokenizer tokenizer = Tokenizer.Load(tokenizerDirectory, bag);
         Conversation[][] splits = [.. Enum.GetValues<SplitName>().Select(s => ReadSplit(outputDirectory, s))];
-        ChatTemplate? template = splits.Any(s => s.Any(d => d.Messages.Count > 0))
+        // Data that are tokens already need no tokenizer; where there is one, it serves the audit.
+        Tokenizer? tokenizer = splits.Any(s => s.Length > 0) || File.Exists(Path.Combine(tokenizerDirectory, "tokenizer.json"))
+            ? Tokenizer.Load(tokenizerDirectory, bag)
+            : null;
+        ChatTemplate? template = tokenizer is not null && splits.Any(s => s.Any(d => d.Messages.Count > 0))
             ? TemplateChoice.Load(recipe.Template.ChatTemplate, tokenizer, tokenizerDirectory, recipe.PlaceOf("template.chat_template"))
             : null;
-        DocumentTokenizer documents = new(tokenizer, template, recipe.Template);
+        DocumentTokenizer? documents = tokenizer is null ? null : new(tokenizer, template, recipe.Template);
         TokenSources given = TokenSources.Read(recipe, bag);
         DataFindings findings = new(bag, recipe.Dataset.OnError == "skip");
         SplitAuditor[] auditors = [.. splits.Select((s, i) => Tokenize(recipe, tokenizer, documents, s, given.Of((SplitName)i), findings))];
@@ -38,8 +41,8 @@ public static class TemplateStage
             template?.MarksGeneration ?? false,
             recipe.Template.Loss,
             recipe.Template.MaxLength,
-            tokenizer.VocabularySize,
-            tokenizer.PadTokenId is int pad && pad == tokenizer.EosTokenId,
+            tokenizer?.VocabularySize,
+            tokenizer?.PadTokenId is int pad && pad == tokenizer.EosTokenId,
             auditors[0].ToAudit(),
             auditors[1].ToAudit(),
             auditors[2].ToAudit());
@@ -56,14 +59,14 @@ public static class TemplateStage
     }
 
     /// <summary>Documents are tokenised in parallel and audited in order, so that findings and bytes are the same every time.</summary>
-    private static SplitAuditor Tokenize(Recipe recipe, Tokenizer tokenizer, DocumentTokenizer documents, Conversation[] conversations, IReadOnlyList<TokenDocument> given, DataFindings findings)
+    private static SplitAuditor Tokenize(Recipe recipe, Tokenizer? tokenizer, DocumentTokenizer? documents, Conversation[] conversations, IReadOnlyList<TokenDocument> given, DataFindings findings)
     {
         (TokenizedDocument? Document, Diagnostic? Failure)[] results = new (TokenizedDocument?, Diagnostic?)[conversations.Length];
         Parallel.For(0, conversations.Length, i =>
         {
             try
             {
-                results[i].Document = documents.Tokenize(conversations[i]);
+                results[i].Document = documents!.Tokenize(conversations[i]);
             }
             catch (DiagnosticException e)
             {
@@ -86,7 +89,7 @@ public static class TemplateStage
         return auditor;
     }
 
-    private static void CheckWhole(Recipe recipe, Tokenizer tokenizer, SplitAuditor[] auditors, DiagnosticBag bag)
+    private static void CheckWhole(Recipe recipe, Tokenizer? tokenizer, SplitAuditor[] auditors, DiagnosticBag bag)
     {
         SplitAuditor train = auditors[0];
         if (train.Documents == 0)
@@ -108,6 +111,6 @@ public static class TemplateStage
         int vocabulary = ModelConfig.Load(recipe.Base.Model).VocabSize;
         int largest = auditors.Max(a => a.LargestId);
         if (largest >= vocabulary)
-            bag.Report(Diagnostic.Error("LB0320", $"Token id {largest} ({tokenizer.IdToToken(largest) ?? "unknown"}) does not fit the model: its vocabulary has {vocabulary} ids. The tokenizer belongs to another model; set base.tokenizer to the right one.", config));
+            bag.Report(Diagnostic.Error("LB0320", $"Token id {largest} ({tokenizer?.IdToToken(largest) ?? "unknown"}) does not fit the model: its vocabulary has {vocabulary} ids. The tokenizer belongs to another model; set base.tokenizer to the right one.", config));
     }
 }

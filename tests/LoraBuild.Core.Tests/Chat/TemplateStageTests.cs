@@ -108,6 +108,23 @@ public sealed class TemplateStageTests : IDisposable
     }
 
     [Fact]
+    public void Tokens_that_are_made_already_need_no_tokenizer()
+    {
+        TokenDocuments made = new([5, 6, 7, 8], [-100, 6, -100, 8], [0, 2, 4]);
+        TokensFile.Write(data.At("made.safetensors"), made);
+        Recipe recipe = data.Recipe("made.safetensors", "tokens");
+        data.Prepare(recipe);
+
+        AuditReport report = TemplateStage.Run(recipe, data.Output, data.Folder, data.Bag);
+
+        TokenDocuments train = TokensFile.Read(Path.Combine(data.Output, "tokens", "train.safetensors"));
+        Assert.Equal(made.InputIds, train.InputIds);
+        Assert.Equal(made.Labels, train.Labels);
+        Assert.Equal(made.Offsets, train.Offsets);
+        Assert.Equal((null, 2), (report.VocabularySize, report.Train.Documents));
+    }
+
+    [Fact]
     public void The_recipes_system_prompt_is_added_where_there_is_none()
     {
         (_, TokenDocuments tokens) = Run(DataFixture.Pair, t => t with { System = "Sei kurz." });
