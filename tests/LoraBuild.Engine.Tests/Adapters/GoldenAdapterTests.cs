@@ -16,8 +16,8 @@ public sealed class GoldenAdapterTests
 
     private static readonly string[] Runs =
     [
-        "gemma3-text-all7-r4", "llama-tied-all7-r8-dora", "llama-tied-embed-head-r4-kept-tied", "llama-tied-embed-head-r4-untied", "llama-tied-qkv-r4",
-        "llama-tied-qkvog-r16", "llama-untied-embed-head-r4", "mistral-qkvog-r16", "phi3-all-r4", "qwen2-all7-r4-rslora", "qwen2-qkv-r64", "qwen2-qkvo-r8-dora",
+        "gemma3-text-all7-r4", "gemma3-text-qkv-r8", "llama-tied-all7-r8-dora", "llama-tied-embed-head-r4-kept-tied", "llama-tied-embed-head-r4-untied", "llama-tied-qkv-r4",
+        "llama-tied-qkvog-r16", "llama-untied-embed-head-r4", "mistral-qkvog-r16", "phi3-all-r4", "phi3-qkv-r8", "qwen2-all7-r4-rslora", "qwen2-qkv-r64", "qwen2-qkvo-r8-dora",
     ];
 
     public static TheoryData<string> AllRuns() => [.. Runs];

@@ -1,0 +1,38 @@
+// Each training method through a recipe: data → tokens → training → evaluation → merge, as a person runs them.
+namespace LoraBuild.Worker.Tests;
+
+public sealed class TrainingMethodTests : IDisposable
+{
+    private readonly WorkerFixture worker = new();
+
+    [Theory]
+    [InlineData("adapter: { type: dora, r: 2, target_modules: all-linear }")]
+    [InlineData("adapter: { type: lora, r: 2, target_modules: [q_proj], modules_to_save: [embed_tokens], ensure_weight_tying: true }")]
+    [InlineData("adapter: { type: none }")]
+    public void A_method_trains_evaluates_and_merges(string sections)
+    {
+        WriteRecipe(sections);
+        foreach (string verb in new[] { "train", "evaluate", "merge" })
+        {
+            Outcome outcome = worker.Run("", verb, "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"));
+            Assert.True(outcome.ExitCode == 0, $"{verb}: {outcome.Error}");
+        }
+
+        Assert.True(File.Exists(worker.In("out", "merged", "model.safetensors")));
+    }
+
+    public void Dispose() => worker.Dispose();
+
+    private void WriteRecipe(string sections)
+    {
+        worker.Model();
+        File.WriteAllLines(worker.In("data.jsonl"), Enumerable.Range(0, 12).Select(i => $$"""{"prompt": "question {{i}}", "response": "answer {{i * 7}}"}"""));
+        File.WriteAllText(worker.In("recipe.yaml"), $$"""
+            base: { model: ./model }
+            dataset: { sources: [{ path: data.jsonl, columns: { prompt: prompt, response: response } }], split: { eval: 0.2 } }
+            train: { max_steps: 2, per_device_train_batch_size: 2, gradient_accumulation_steps: 1 }
+            evaluate: { max_new_tokens: 2 }
+            {{sections}}
+            """);
+    }
+}
