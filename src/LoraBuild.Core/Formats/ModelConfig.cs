@@ -21,10 +21,13 @@ public sealed record ModelConfig
     /// <summary>Absolute path of the file.</summary>
     public required string FilePath { get; init; }
 
-    /// <summary>Of the text model: llama, qwen2, gemma3_text, …</summary>
+    /// <summary>The family of the text model: llama, qwen2, gemma3_text, …; other names of a family (<see cref="ModelFamilies"/>) are resolved.</summary>
     public required string ModelType { get; init; }
 
-    /// <summary>Of the file: differs from <see cref="ModelType"/> for multimodal models (gemma3 around gemma3_text).</summary>
+    /// <summary>The text model's name in the file: differs from <see cref="ModelType"/> where it is another name of that family.</summary>
+    public required string FileModelType { get; init; }
+
+    /// <summary>The whole model's name in the file: differs from <see cref="FileModelType"/> for multimodal models (gemma3 around gemma3_text).</summary>
     public required string OuterModelType { get; init; }
 
     public IReadOnlyList<string> Architectures { get; init; } = [];
@@ -63,6 +66,9 @@ public sealed record ModelConfig
     /// <summary>One entry a layer.</summary>
     public required IReadOnlyList<LayerAttention> LayerTypes { get; init; }
 
+    /// <summary>Numbers of the layers that do not rotate queries and keys (SmolLM3).</summary>
+    public IReadOnlyList<int> LayersWithoutRope { get; init; } = [];
+
     /// <summary>Gemma: scores are divided by the root of this instead of head_dim.</summary>
     public double? QueryPreAttnScalar { get; init; }
     public double? AttnLogitSoftcapping { get; init; }
@@ -86,7 +92,7 @@ public sealed record ModelConfig
     /// <summary>The type that the weights are stored in, as the file says; null where it does not.</summary>
     public TensorDtype? Dtype { get; init; }
 
-    /// <exception cref="DiagnosticException">LB0410: config.json is missing or not JSON; LB0411: a key is missing or impossible.</exception>
+    /// <exception cref="DiagnosticException">LB0410: config.json is missing or not JSON; LB0411: a key is missing or impossible; LB0500: a family that is not known.</exception>
     public static ModelConfig Load(string modelDirectory) => LoadFile(Path.Combine(modelDirectory, "config.json"));
 
     /// <summary>Reads a config under another file name.</summary>

@@ -1,5 +1,6 @@
 // Normalises config.json: which keys a model type has, under which names, and what their absence means.
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Diagnostics;
 
 namespace LoraBuild.Core.Formats;
 
@@ -12,23 +13,24 @@ internal static class ModelConfigParser
         ConfigReader outer = new(raw, file, Code);
         ConfigReader text = outer.Nested("text_config") ?? outer;
         string outerType = outer.String("model_type");
-        string modelType = text.OptionalString("model_type") ?? (outerType == "gemma3" ? "gemma3_text" : outerType);
-        ModelTypeDefaults defaults = ModelTypeDefaults.Of(modelType);
+        string? named = text.OptionalString("model_type");
+        string fileType = named is null or "gemma3" ? (outerType == "gemma3" ? "gemma3_text" : outerType) : named;
+        string modelType = ModelFamilies.Of(fileType) ?? throw new DiagnosticException("LB0500", ModelFamilies.UnknownText(fileType), file);
+        ModelTypeDefaults defaults = ModelTypeDefaults.Of(fileType);
 
         int hiddenSize = text.Int("hidden_size", defaults.HiddenSize);
         int layers = text.Int("num_hidden_layers", defaults.NumHiddenLayers, 1, 100_000);
         int heads = text.Int("num_attention_heads", defaults.NumAttentionHeads);
-        int keyValueHeads = text.Int("num_key_value_heads", defaults.NumKeyValueHeads ?? heads);
+        int keyValueHeads = text.Int("num_key_value_heads", (text.Mentions("num_key_value_heads") ? null : defaults.NumKeyValueHeads) ?? heads); // null: as many as heads
         if (heads % keyValueHeads != 0)
             throw text.Wrong($"num_attention_heads = {heads} must be a multiple of num_key_value_heads = {keyValueHeads}");
         if (!text.Has("head_dim") && defaults.HeadDim is null && hiddenSize % heads != 0)
             throw text.Wrong($"hidden_size = {hiddenSize} must be a multiple of num_attention_heads = {heads} where head_dim is not given");
         int maxPositions = text.Int("max_position_embeddings", defaults.MaxPositionEmbeddings);
         int? window = SlidingWindow(text, defaults);
-        IReadOnlyList<LayerAttention> layerTypes = LayerTypes(text, modelType, layers, window);
+        IReadOnlyList<LayerAttention> layerTypes = LayerTypes(text, fileType, layers, window);
         (RopeConfig rope, RopeConfig slidingRope) = Ropes(text, defaults, maxPositions);
-        bool attentionBias = text.Bool("attention_bias", false);
-        bool isQwen2 = modelType == "qwen2";
+        (bool hasQkvBias, bool hasOutputBias) = AttentionBiases(text, fileType, defaults);
         IReadOnlyList<int> bos = IdsOf(outer, text, "bos_token_id", defaults.BosTokenId);
         IReadOnlyList<int> pad = IdsOf(outer, text, "pad_token_id", defaults.PadTokenId);
 
@@ -37,6 +39,7 @@ internal static class ModelConfigParser
             Raw = raw,
             FilePath = file,
             ModelType = modelType,
+            FileModelType = fileType,
             OuterModelType = outerType,
             Architectures = outer.Strings("architectures"),
             VocabSize = text.Int("vocab_size", defaults.VocabSize),
@@ -51,13 +54,14 @@ internal static class ModelConfigParser
             MaxPositionEmbeddings = maxPositions,
             RmsNormEps = text.Double("rms_norm_eps", defaults.RmsNormEps),
             TieWordEmbeddings = outer.Has("tie_word_embeddings") ? outer.Bool("tie_word_embeddings", false) : text.Bool("tie_word_embeddings", defaults.TieWordEmbeddings),
-            AttentionBias = isQwen2 || attentionBias,
-            AttentionOutputBias = !isQwen2 && attentionBias,
+            AttentionBias = hasQkvBias,
+            AttentionOutputBias = hasOutputBias,
             MlpBias = text.Bool("mlp_bias", false),
             Rope = rope,
             SlidingRope = slidingRope,
             SlidingWindow = layerTypes.Contains(LayerAttention.Sliding) ? window : null,
             LayerTypes = layerTypes,
+            LayersWithoutRope = LayersWithoutRope(text, fileType, layers),
             QueryPreAttnScalar = text.OptionalDouble("query_pre_attn_scalar") ?? defaults.QueryPreAttnScalar,
             AttnLogitSoftcapping = text.Mentions("attn_logit_softcapping") ? text.OptionalDouble("attn_logit_softcapping") : defaults.AttnLogitSoftcapping,
             FinalLogitSoftcapping = text.Mentions("final_logit_softcapping") ? text.OptionalDouble("final_logit_softcapping") : defaults.FinalLogitSoftcapping,
@@ -70,6 +74,34 @@ internal static class ModelConfigParser
             PadTokenId = pad.Count > 0 ? pad[0] : null,
             Dtype = DtypeOf(outer, text),
         };
+    }
+
+    private static (bool QueryKeyValue, bool Output) AttentionBiases(ConfigReader text, string fileType, ModelTypeDefaults defaults)
+    {
+        bool has = text.Bool(fileType == "internlm" ? "bias" : "attention_bias", fileType == "internlm" || defaults.AttentionBias);
+        return fileType switch
+        {
+            "qwen2" => (true, false), // not a key there: every Qwen2 has them
+            "seed_oss" => (has, text.Bool("attention_out_bias", false)),
+            _ => (has, has),
+        };
+    }
+
+    /// <summary><c>no_rope_layers</c> has 1 where a layer rotates (the name says the opposite); without it every fourth does not.</summary>
+    private static IReadOnlyList<int> LayersWithoutRope(ConfigReader text, string fileType, int layers)
+    {
+        if (fileType != "smollm3")
+            return [];
+        if (!text.Has("no_rope_layers"))
+        {
+            int interval = text.Int("no_rope_layer_interval", 4);
+            return [.. Enumerable.Range(0, layers).Where(i => (i + 1) % interval == 0)];
+        }
+
+        IReadOnlyList<int> rotates = text.Ids("no_rope_layers");
+        if (rotates.Count != layers || rotates.Any(r => r is not (0 or 1)))
+            throw text.Wrong("no_rope_layers", text.Root["no_rope_layers"], $"a list of {layers} numbers, 1 where a layer rotates and 0 where it does not");
+        return [.. Enumerable.Range(0, layers).Where(i => rotates[i] == 0)];
     }
 
     /// <summary>The outer file's word counts first (Gemma 3 multimodal names its eos ids there); an explicit null is none.</summary>
@@ -131,7 +163,8 @@ internal static class ModelConfigParser
                 "gemma2" => i % 2 == 0,
                 "gemma3_text" => (i + 1) % pattern != 0,
                 "qwen2" or "qwen3" => i >= maxWindowLayers,
-                "mistral" or "phi3" => true,
+                "mistral" or "ministral" or "phi3" => true,
+                "smollm3" => LayersWithoutRope(text, modelType, layers).Contains(i),
                 _ => false,
             };
             types[i] = isSliding ? LayerAttention.Sliding : LayerAttention.Full;
@@ -147,11 +180,11 @@ internal static class ModelConfigParser
         ConfigReader? parameters = text.Nested("rope_parameters");
         if (parameters?.Nested("full_attention") is ConfigReader full)
         {
-            RopeConfig global = RopeConfig.Read(full, text, theta, maxPositions);
-            return (global, parameters.Nested("sliding_attention") is ConfigReader local ? RopeConfig.Read(local, text, localTheta, maxPositions) : global);
+            RopeConfig global = RopeConfig.Read(full, text, defaults, theta, maxPositions);
+            return (global, parameters.Nested("sliding_attention") is ConfigReader local ? RopeConfig.Read(local, text, defaults, localTheta, maxPositions) : global);
         }
 
-        RopeConfig rope = RopeConfig.Read(parameters ?? text.Nested("rope_scaling"), text, theta, maxPositions);
-        return (rope, defaults.HasLocalRope ? RopeConfig.Read(null, text, localTheta, maxPositions) : rope);
+        RopeConfig rope = RopeConfig.Read(parameters ?? text.Nested("rope_scaling"), text, defaults, theta, maxPositions);
+        return (rope, defaults.HasLocalRope ? RopeConfig.Read(null, text, defaults, localTheta, maxPositions) : rope);
     }
 }

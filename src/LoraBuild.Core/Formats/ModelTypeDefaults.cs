@@ -26,13 +26,32 @@ internal sealed record ModelTypeDefaults
     public int? EosTokenId { get; init; } = 2;
     public int? PadTokenId { get; init; }
 
+    /// <summary>Biases on q, k, v.</summary>
+    public bool AttentionBias { get; init; }
+
+    /// <summary>Phi 3: stands beside the rope's own value and counts before it.</summary>
+    public int? OriginalMaxPositionEmbeddings { get; init; }
+
+    /// <param name="modelType">The text model's name in the file.</param>
     public static ModelTypeDefaults Of(string modelType) => modelType switch
     {
         "mistral" => new() { NumKeyValueHeads = 8, MaxPositionEmbeddings = 4096 * 32, SlidingWindow = 4096 },
         "qwen2" => new() { NumKeyValueHeads = 32, MaxPositionEmbeddings = 32768, SlidingWindow = 4096, NeedsUseSlidingWindow = true, BosTokenId = null, EosTokenId = null },
         "qwen3" => new() { NumKeyValueHeads = 32, HeadDim = 128, MaxPositionEmbeddings = 32768, SlidingWindow = 4096, NeedsUseSlidingWindow = true, BosTokenId = null, EosTokenId = null },
-        "phi3" => new() { MaxPositionEmbeddings = 4096, RmsNormEps = 1e-5, EosTokenId = 32000, PadTokenId = 32000 },
+        "phi3" => new() { MaxPositionEmbeddings = 4096, RmsNormEps = 1e-5, EosTokenId = 32000, PadTokenId = 32000, OriginalMaxPositionEmbeddings = 4096 },
+        "smollm3" => new()
+        {
+            NumKeyValueHeads = 4, MaxPositionEmbeddings = 32768, TieWordEmbeddings = true, RopeTheta = 2_000_000, NeedsUseSlidingWindow = true,
+            BosTokenId = 128000, EosTokenId = 128001, PadTokenId = 128004,
+        },
+        "seed_oss" => new() { NumKeyValueHeads = 8, HeadDim = 128, MaxPositionEmbeddings = 524288, AttentionBias = true, BosTokenId = 0, EosTokenId = 2, PadTokenId = 1 },
+        "ministral" => new() { NumKeyValueHeads = 8, MaxPositionEmbeddings = 4096 * 32, SlidingWindow = 4096 },
         "olmo2" => new() { RmsNormEps = 1e-5, BosTokenId = null, EosTokenId = 50279, PadTokenId = 1 },
+        "gemma" => new()
+        {
+            VocabSize = 256000, HiddenSize = 3072, IntermediateSize = 24576, NumHiddenLayers = 28, NumAttentionHeads = 16, NumKeyValueHeads = 16, HeadDim = 256,
+            MaxPositionEmbeddings = 8192, TieWordEmbeddings = true, IsGemma = true, BosTokenId = 2, EosTokenId = 1, PadTokenId = 0,
+        },
         "gemma2" => new()
         {
             VocabSize = 256000, HiddenSize = 2304, IntermediateSize = 9216, NumHiddenLayers = 26, NumAttentionHeads = 8, NumKeyValueHeads = 4, HeadDim = 256,

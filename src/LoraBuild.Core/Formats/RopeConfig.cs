@@ -42,10 +42,11 @@ public sealed record RopeConfig
 
     /// <param name="scaling">rope_scaling (4.x) or one entry of rope_parameters (5.x); null: none.</param>
     /// <param name="model">The (text) config, for keys that stand beside the scaling.</param>
-    internal static RopeConfig Read(ConfigReader? scaling, ConfigReader model, double theta, int maxPositions)
+    internal static RopeConfig Read(ConfigReader? scaling, ConfigReader model, ModelTypeDefaults defaults, double theta, int maxPositions)
     {
         string type = scaling?.OptionalString("rope_type") ?? scaling?.OptionalString("type") ?? "default";
-        type = type == "su" ? "longrope" : type; // the name in the first Phi-3 files
+        bool isPhi3 = defaults.OriginalMaxPositionEmbeddings is not null;
+        type = type == "su" || (isPhi3 && type == "yarn") ? "longrope" : type; // the names in the first Phi-3 files
         if (Array.IndexOf(KnownTypes, type) < 0)
             throw model.Wrong("rope_scaling", scaling?.Root, $"a type among {string.Join(", ", KnownTypes)}");
         double partial = scaling?.OptionalDouble("partial_rotary_factor") ?? model.Double("partial_rotary_factor", 1);
@@ -59,7 +60,9 @@ public sealed record RopeConfig
         };
         if (scaling is null || type == "default")
             return rope;
-        int original = scaling.OptionalInt("original_max_position_embeddings") ?? model.OptionalInt("original_max_position_embeddings") ?? maxPositions;
+        int? beside = model.OptionalInt("original_max_position_embeddings") ?? defaults.OriginalMaxPositionEmbeddings;
+        int? inside = scaling.OptionalInt("original_max_position_embeddings");
+        int original = (isPhi3 ? beside ?? inside : inside ?? beside) ?? maxPositions;
         // longrope carries no factor of its own: it is the ratio of the context lengths.
         double factor = type == "longrope" ? scaling.OptionalDouble("factor") ?? (double)maxPositions / original : scaling.Double("factor", null);
         rope = rope with { Factor = factor, OriginalMaxPositionEmbeddings = original, AttentionFactor = scaling.OptionalDouble("attention_factor") };

@@ -7,52 +7,41 @@ namespace LoraBuild.Engine.Models;
 
 public static class DecoderFamilies
 {
-    /// <summary>The values of <c>model_type</c> that can be loaded.</summary>
-    public static IReadOnlyList<string> KnownModelTypes { get; } =
-        ["gemma2", "gemma3", "gemma3_text", "granite", "llama", "mistral", "olmo2", "phi3", "qwen2", "qwen3"];
-
-    // Keys that change the mathematics of some model and that no family here has; the value that switches each off.
-    private static readonly (string Key, string Off)[] Unsupported =
-        [("use_bidirectional_attention", "false"), ("clip_qkv", "null"), ("quantization_config", "null"), ("alibi", "false")];
-
-    private static readonly string[] RopeKeys =
-    [
-        "attention_factor", "beta_fast", "beta_slow", "factor", "full_attention", "high_freq_factor", "long_factor", "low_freq_factor",
-        "original_max_position_embeddings", "partial_rotary_factor", "rope_theta", "rope_type", "short_factor", "sliding_attention", "type",
-    ];
-
-    /// <exception cref="DiagnosticException">LB0500 unknown family, LB0501 activation, LB0502 rope type, LB0503 rope key, LB0504 a key that is not built, LB0505 a padding id outside the vocabulary.</exception>
+    /// <exception cref="DiagnosticException">LB0501 activation, LB0502 rope type, LB0503 rope key, LB0504 a key that is not built, LB0505 a padding id outside the vocabulary, LB0507 a key that is not known.</exception>
     public static DecoderSpec Describe(ModelConfig config)
     {
-        CheckKeys(config);
-        return config.ModelType switch
-        {
-            "llama" or "mistral" => Common(config),
-            "qwen2" => Common(config) with { HasOutputBias = false },
-            "qwen3" => Common(config) with { QueryKeyNorm = QueryKeyNorm.PerHead },
-            "phi3" => Common(config) with { IsQkvFused = true, IsGateUpFused = true, HasQkvBias = false, HasOutputBias = false },
-            "olmo2" => Common(config) with { NormPlacement = NormPlacement.After, QueryKeyNorm = QueryKeyNorm.WholeProjection },
-            "granite" => Common(config) with
-            {
-                AttentionScale = config.AttentionMultiplier ?? 1,
-                EmbeddingScale = config.EmbeddingMultiplier,
-                ResidualScale = config.ResidualMultiplier,
-                LogitScale = 1 / config.LogitsScaling,
-            },
-            "gemma2" => Gemma(config) with { AttentionSoftcap = config.AttnLogitSoftcapping },
-            // transformers reads Gemma 3's attn_logit_softcapping and does not apply it.
-            "gemma3_text" when config.OuterModelType == "gemma3" => Gemma(config) with
-            {
-                QueryKeyNorm = QueryKeyNorm.PerHead,
-                ModulePrefix = "model.language_model",
-                FilePrefixes = ["language_model.model", "model.language_model"],
-                IgnoredFilePrefixes = ["vision_tower", "multi_modal_projector", "model.vision_tower", "model.multi_modal_projector"],
-            },
-            "gemma3_text" => Gemma(config) with { QueryKeyNorm = QueryKeyNorm.PerHead },
-            _ => throw new DiagnosticException(
-                "LB0500", $"model_type is '{config.ModelType}', a family that is not known; known are {string.Join(", ", KnownModelTypes)}", config.FilePath),
-        };
+        DecoderSpec spec = DescribeFamily(config);
+        ConfigKeyCheck.Check(config);
+        return spec;
     }
+
+    private static DecoderSpec DescribeFamily(ModelConfig config) => config.ModelType switch
+    {
+        "llama" or "mistral" or "smollm3" => Common(config),
+        "qwen2" => Common(config) with { HasOutputBias = false },
+        "qwen3" => Common(config) with { QueryKeyNorm = QueryKeyNorm.PerHead },
+        "phi3" => Common(config) with { IsQkvFused = true, IsGateUpFused = true, HasQkvBias = false, HasOutputBias = false },
+        "olmo2" => Common(config) with { NormPlacement = NormPlacement.After, QueryKeyNorm = QueryKeyNorm.WholeProjection },
+        "granite" => Common(config) with
+        {
+            AttentionScale = config.AttentionMultiplier ?? 1,
+            EmbeddingScale = config.EmbeddingMultiplier,
+            ResidualScale = config.ResidualMultiplier,
+            LogitScale = 1 / config.LogitsScaling,
+        },
+        "gemma" => Gemma(config) with { NormPlacement = NormPlacement.Before, AttentionScale = 1 / Math.Sqrt(config.HeadDim) },
+        "gemma2" => Gemma(config) with { AttentionSoftcap = config.AttnLogitSoftcapping },
+        // transformers reads Gemma 3's attn_logit_softcapping and does not apply it.
+        "gemma3_text" when config.OuterModelType == "gemma3" => Gemma(config) with
+        {
+            QueryKeyNorm = QueryKeyNorm.PerHead,
+            ModulePrefix = "model.language_model",
+            FilePrefixes = ["language_model.model", "model.language_model"],
+            IgnoredFilePrefixes = ["vision_tower", "multi_modal_projector", "model.vision_tower", "model.multi_modal_projector"],
+        },
+        "gemma3_text" => Gemma(config) with { QueryKeyNorm = QueryKeyNorm.PerHead },
+        _ => throw new InvalidOperationException($"the family {config.ModelType} has no description"), // ModelFamilies lists what there is
+    };
 
     private static DecoderSpec Gemma(ModelConfig config) => Common(config) with
     {
@@ -80,9 +69,9 @@ public static class DecoderFamilies
             Ropes = hasOneRope ? [full] : [full, sliding],
             Layers =
             [
-                .. config.LayerTypes.Select(kind => kind == LayerAttention.Sliding
-                    ? new LayerSpec(hasOneRope ? 0 : 1, config.SlidingWindow)
-                    : new LayerSpec(0, null)),
+                .. config.LayerTypes.Select((kind, i) => new LayerSpec(
+                    config.LayersWithoutRope.Contains(i) ? null : kind == LayerAttention.Sliding && !hasOneRope ? 1 : 0,
+                    kind == LayerAttention.Sliding ? config.SlidingWindow : null)),
             ],
             NormEps = config.RmsNormEps,
             IsHeadTied = config.TieWordEmbeddings,
@@ -157,36 +146,5 @@ public static class DecoderFamilies
             : throw new DiagnosticException("LB0505", $"pad_token_id is {id}, but the vocabulary has {config.VocabSize} rows; mend config.json", config.FilePath);
     }
 
-    private static void CheckKeys(ModelConfig config)
-    {
-        JsonObject text = Text(config);
-        DiagnosticBag findings = new();
-        foreach ((string key, string off) in Unsupported)
-        {
-            string value = (text[key] ?? config.Raw[key])?.ToJsonString() ?? "null";
-            if (value != "null" && value != off)
-                findings.Report(Diagnostic.Error("LB0504", $"config.json says {key} = {value}, which changes what the model computes and is not built; only {off} is", config.FilePath));
-        }
-
-        foreach (string key in (string[])["rope_scaling", "rope_parameters"])
-        {
-            if (text[key] is JsonObject rope)
-                CheckRopeKeys(rope, key);
-        }
-
-        findings.ThrowIfErrors();
-
-        void CheckRopeKeys(JsonObject rope, string path)
-        {
-            foreach ((string key, JsonNode? value) in rope)
-            {
-                if (!RopeKeys.Contains(key))
-                    findings.Report(Diagnostic.Error("LB0503", $"config.json has the key {path}.{key} = {value?.ToJsonString() ?? "null"}, which is not known and may change what the model computes; known are {string.Join(", ", RopeKeys)}", config.FilePath));
-                if (value is JsonObject nested)
-                    CheckRopeKeys(nested, $"{path}.{key}");
-            }
-        }
-    }
-
-    private static JsonObject Text(ModelConfig config) => config.Raw["text_config"] as JsonObject ?? config.Raw;
+    internal static JsonObject Text(ModelConfig config) => config.Raw["text_config"] as JsonObject ?? config.Raw;
 }

@@ -96,11 +96,7 @@ internal sealed class DecoderLayer
     {
         using var scope = NewDisposeScope();
         (Tensor query, Tensor key, Tensor value) = Project(x);
-        (Tensor cos, Tensor sin) = pass.Ropes[layer.Rope];
-        Tensor turnedQuery = Rope.Apply(query, cos, sin);
-        Tensor turnedKey = Rope.Apply(key, cos, sin);
-        query.Dispose();
-        key.Dispose();
+        (Tensor turnedQuery, Tensor turnedKey) = Turned(query, key, pass);
         Tensor mixed; // [P, heads · headDim]
         if (pass.Cache is null)
         {
@@ -113,6 +109,18 @@ internal sealed class DecoderLayer
         }
 
         return output.Forward(mixed).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Disposes what it is given.</summary>
+    private (Tensor Query, Tensor Key) Turned(Tensor query, Tensor key, ForwardPass pass)
+    {
+        if (layer.Rope is not int rope)
+            return (query, key);
+        (Tensor cos, Tensor sin) = pass.Ropes[rope];
+        (Tensor, Tensor) turned = (Rope.Apply(query, cos, sin), Rope.Apply(key, cos, sin));
+        query.Dispose();
+        key.Dispose();
+        return turned;
     }
 
     /// <returns>query [P, heads, headDim], key and value [P, keyValueHeads, headDim], before the rotation.</returns>

@@ -103,9 +103,9 @@ public sealed record DecoderSpec
     public IReadOnlyList<string> IgnoredFilePrefixes { get; init; } = [];
 }
 
-/// <param name="Rope">Index into <see cref="DecoderSpec.Ropes"/>.</param>
+/// <param name="Rope">Index into <see cref="DecoderSpec.Ropes"/>; null: queries and keys do not rotate.</param>
 /// <param name="Window">Sliding window in tokens, the query itself included; null: none.</param>
-public sealed record LayerSpec(int Rope, int? Window);
+public sealed record LayerSpec(int? Rope, int? Window);
 
 public enum RopeScaling
 {

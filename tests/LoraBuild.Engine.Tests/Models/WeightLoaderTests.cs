@@ -94,7 +94,7 @@ public sealed class WeightLoaderTests
         File.WriteAllText(path, File.ReadAllText(path).Replace("\"llama\"", "\"mamba\"", StringComparison.Ordinal));
         DiagnosticException error = Assert.Throws<DiagnosticException>(() => CausalLM.Load(directory.Path, new LoadOptions()));
         Assert.Contains("mamba", error.Message, StringComparison.Ordinal);
-        Assert.Contains("llama, mistral", error.Message, StringComparison.Ordinal);
+        Assert.Contains("llama, ministral, mistral", error.Message, StringComparison.Ordinal);
     }
 
     private static void Rewrite(string path, Action<List<TensorToWrite>> change)
