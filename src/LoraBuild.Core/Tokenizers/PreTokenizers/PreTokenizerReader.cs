@@ -19,6 +19,7 @@ internal static class PreTokenizerReader
             "BertPreTokenizer" => new BertPreTokenizer(),
             "Punctuation" => CodePointPreTokenizer.AtPunctuation(view.TryGet("behavior", out JsonView behavior) ? ReadBehavior(behavior) : SplitBehavior.Isolated),
             "CharDelimiterSplit" => CodePointPreTokenizer.AtDelimiter(ReadCodePoint(view["delimiter"])),
+            "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             "FixedLength" => new FixedLengthPreTokenizer(ReadLength(view)),
             _ => throw view.Error("LB0204", $"the pre-tokenizer type \"{type}\" is not supported"),
         };

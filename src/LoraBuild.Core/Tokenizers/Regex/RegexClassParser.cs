@@ -1,15 +1,30 @@
-// Reads what stands for one character: bracket classes with ranges, nesting and intersection, escapes, and \p{…} properties.
-using System.Globalization;
+// Reads what stands for one character: bracket classes with ranges, nesting and intersection, POSIX brackets, and escapes of classes.
 using LoraBuild.Core.Tokenizers.Unicode;
 
 namespace LoraBuild.Core.Tokenizers.Regex;
 
 internal static class RegexClassParser
 {
+    private const int DeepestNesting = 100;
+
     /// <summary>Reads a bracket class; <paramref name="position"/> stands behind the opening bracket and ends behind the closing one.</summary>
-    public static CodePointSet Parse(string pattern, ref int position, bool ignoresCase)
+    public static RegexNode Parse(string pattern, ref int position, bool ignoresCase)
+    {
+        (Func<int, bool> positive, bool isNegated) = ParseBody(pattern, ref position, 0);
+        if (!ignoresCase)
+            return new SetNode(new CodePointSet(isNegated ? c => !positive(c) : positive));
+        // Oniguruma folds the finished class, and negates last.
+        Func<int, bool> closed = new CodePointSet(CaseFolding.Close(positive)).Contains;
+        return isNegated
+            ? new SetNode(new CodePointSet(c => !closed(c)))
+            : new FoldedClassNode(new CodePointSet(closed), [.. CaseFolding.SequencesOf(positive)]);
+    }
+
+    private static (Func<int, bool> Positive, bool IsNegated) ParseBody(string pattern, ref int position, int depth)
     {
         int start = position;
+        if (depth > DeepestNesting)
+            throw new RegexSyntaxException($"character classes are nested deeper than {DeepestNesting}", start);
         bool isNegated = position < pattern.Length && pattern[position] == '^';
         if (isNegated)
             position++;
@@ -20,20 +35,17 @@ internal static class RegexClassParser
         {
             if (position >= pattern.Length)
                 throw new RegexSyntaxException("a character class is not closed", start);
-            if (pattern[position] == ']' && !isFirst)
+            if (pattern[position] == ']' && (!isFirst || pattern.IndexOf(']', position + 1) < 0))
             {
+                if (isFirst)
+                    throw new RegexSyntaxException("a character class is empty", start);
                 position++;
                 break;
             }
 
             isFirst = false;
             if (pattern[position] == '[')
-            {
-                if (position + 1 < pattern.Length && pattern[position + 1] == ':')
-                    throw new RegexSyntaxException("POSIX brackets are not supported; write \\p{…}", position);
-                position++;
-                items.Add(Parse(pattern, ref position, ignoresCase).Contains);
-            }
+                items.Add(ParsePosix(pattern, ref position) ?? ParseNested(pattern, ref position, depth));
             else if (string.CompareOrdinal(pattern, position, "&&", 0, 2) == 0)
             {
                 position += 2;
@@ -41,11 +53,31 @@ internal static class RegexClassParser
                 items = [];
             }
             else
-                items.Add(ParseItem(pattern, ref position, ignoresCase));
+                items.Add(ParseItem(pattern, ref position));
         }
 
-        Func<int, bool> all = And(intersection, Any(items));
-        return new CodePointSet(isNegated ? c => !all(c) : all);
+        return (And(intersection, Any(items)), isNegated);
+    }
+
+    private static Func<int, bool> ParseNested(string pattern, ref int position, int depth)
+    {
+        position++;
+        (Func<int, bool> positive, bool isNegated) = ParseBody(pattern, ref position, depth + 1);
+        return isNegated ? c => !positive(c) : positive;
+    }
+
+    /// <summary><c>[:name:]</c> or <c>[:^name:]</c>; null where no such bracket begins here.</summary>
+    private static Func<int, bool>? ParsePosix(string pattern, ref int position)
+    {
+        if (string.CompareOrdinal(pattern, position, "[:", 0, 2) != 0)
+            return null;
+        int close = pattern.IndexOf(":]", position + 2, StringComparison.Ordinal);
+        string name = close < 0 ? "" : pattern[(position + 2)..close];
+        bool isNegated = name.StartsWith('^');
+        Func<int, bool> set = UnicodeProperties.FindPosix(isNegated ? name[1..] : name)
+            ?? throw new RegexSyntaxException($"a POSIX bracket is one of {UnicodeProperties.PosixNames}", position);
+        position = close + 2;
+        return isNegated ? c => !set(c) : set;
     }
 
     private static Func<int, bool> Any(List<Func<int, bool>> items)
@@ -65,55 +97,46 @@ internal static class RegexClassParser
 
     private static Func<int, bool> And(Func<int, bool>? left, Func<int, bool> right) => left is null ? right : c => left(c) && right(c);
 
-    private static Func<int, bool> ParseItem(string pattern, ref int position, bool ignoresCase)
+    private static Func<int, bool> ParseItem(string pattern, ref int position)
     {
-        if (ParseClassEscape(pattern, ref position) is { } set)
+        if (ParseClassEscape(pattern, ref position, isInClass: true) is { } set)
+        {
+            if (BeginsRange(pattern, position))
+                throw new RegexSyntaxException("a class cannot begin a range", position);
             return set;
-        int first = ParseCodePoint(pattern, ref position);
-        bool isRange = position + 1 < pattern.Length && pattern[position] == '-' && pattern[position + 1] != ']';
-        if (!isRange)
-            return ignoresCase ? CaseFolding.Equivalents(first).Contains : c => c == first;
+        }
+
+        int first = RegexEscapes.ParseCodePoint(pattern, ref position, isInClass: true);
+        if (!BeginsRange(pattern, position))
+            return c => c == first;
         int at = position++;
-        if (ParseClassEscape(pattern, ref position) is { } after)
-            return c => c == first || c == '-' || after(c);
-        int last = ParseCodePoint(pattern, ref position);
-        if (last < first)
-            throw new RegexSyntaxException("a range in a character class runs backwards", at);
-        if (!ignoresCase)
-            return c => c >= first && c <= last;
-        if (last >= 128)
-            throw new RegexSyntaxException("a case-insensitive range beyond ASCII is not supported", at);
-        CodePointSet[] folded = [.. Enumerable.Range(first, last - first + 1).Select(CaseFolding.Equivalents)];
-        return c => Array.Exists(folded, f => f.Contains(c));
+        if (pattern[position] == '[' || ParseClassEscape(pattern, ref position, isInClass: true) is not null)
+            throw new RegexSyntaxException("a class cannot end a range", at);
+        int last = RegexEscapes.ParseCodePoint(pattern, ref position, isInClass: true);
+        return last >= first ? c => c >= first && c <= last : throw new RegexSyntaxException("a range in a character class runs backwards", at);
     }
 
-    /// <summary>An escape outside brackets: a class or one character.</summary>
-    public static CodePointSet ParseEscape(string pattern, ref int position, bool ignoresCase)
-    {
-        int start = position;
-        if (ParseClassEscape(pattern, ref position) is { } set)
-            return new CodePointSet(set);
-        if (start + 1 < pattern.Length && char.IsAsciiDigit(pattern[start + 1]) && pattern[start + 1] != '0')
-            throw new RegexSyntaxException("back references are not supported", start);
-        int c = ParseCodePoint(pattern, ref position);
-        return ignoresCase ? CaseFolding.Equivalents(c) : CodePointSet.Single(c);
-    }
+    private static bool BeginsRange(string pattern, int position) => position + 1 < pattern.Length && pattern[position] == '-' && pattern[position + 1] != ']';
 
-    private static Func<int, bool>? ParseClassEscape(string pattern, ref int position)
+    /// <summary>A class as one escape, or null where another escape stands here.</summary>
+    public static Func<int, bool>? ParseClassEscape(string pattern, ref int position, bool isInClass)
     {
         if (pattern[position] != '\\' || position + 1 >= pattern.Length)
             return null;
         char kind = pattern[position + 1];
+        Func<int, bool> isWord = isInClass ? UnicodeClasses.IsWord : UnicodeClasses.IsBareWord;
         Func<int, bool>? set = kind switch
         {
             's' => UnicodeClasses.IsWhiteSpace,
             'S' => c => !UnicodeClasses.IsWhiteSpace(c),
             'd' => UnicodeClasses.IsDecimalDigit,
             'D' => c => !UnicodeClasses.IsDecimalDigit(c),
-            'w' => UnicodeClasses.IsWord,
-            'W' => c => !UnicodeClasses.IsWord(c),
+            'w' => isWord,
+            'W' => c => !isWord(c),
             'h' => c => c < 128 && char.IsAsciiHexDigit((char)c),
             'H' => c => c >= 128 || !char.IsAsciiHexDigit((char)c),
+            'N' when !isInClass => c => c != '\n',
+            'O' when !isInClass => _ => true,
             _ => null,
         };
         if (set is not null)
@@ -122,10 +145,10 @@ internal static class RegexClassParser
             return set;
         }
 
-        return kind is 'p' or 'P' ? ParseProperty(pattern, ref position) : null;
+        return kind is 'p' or 'P' ? ParseProperty(pattern, ref position, isInClass) : null;
     }
 
-    private static Func<int, bool> ParseProperty(string pattern, ref int position)
+    private static Func<int, bool> ParseProperty(string pattern, ref int position, bool isInClass)
     {
         int start = position;
         bool isNegated = pattern[position + 1] == 'P';
@@ -140,56 +163,9 @@ internal static class RegexClassParser
         }
 
         position = close + 1;
-        Func<int, bool> set = UnicodeProperties.Find(name)
-            ?? throw new RegexSyntaxException($"the property \\p{{{name}}} is not known; known are {UnicodeProperties.Known}", start);
+        Func<int, bool> set = !isInClass && UnicodeProperties.Key(name) == "word"
+            ? UnicodeClasses.IsBareWord
+            : UnicodeProperties.Find(name) ?? throw new RegexSyntaxException($"the property \\p{{{name}}} is not known; known are {UnicodeProperties.Known}", start);
         return isNegated ? c => !set(c) : set;
-    }
-
-    /// <summary>One literal or escaped character.</summary>
-    private static int ParseCodePoint(string pattern, ref int position)
-    {
-        int start = position;
-        int c = UnicodeClasses.CodePointAt(pattern, position, out int units);
-        position += units;
-        if (c != '\\')
-            return c;
-        if (position >= pattern.Length)
-            throw new RegexSyntaxException("the pattern ends in a backslash", start);
-        c = UnicodeClasses.CodePointAt(pattern, position, out units);
-        position += units;
-        switch (c)
-        {
-            case 'n': return '\n';
-            case 'r': return '\r';
-            case 't': return '\t';
-            case 'f': return '\f';
-            case 'v': return '\v';
-            case 'a': return '\a';
-            case 'e': return 0x1B;
-            case '0': return 0;
-            case 'u': return Hex(pattern, ref position, 4, start);
-            case 'x' when position < pattern.Length && pattern[position] == '{':
-                int close = pattern.IndexOf('}', position);
-                if (close < 0)
-                    throw new RegexSyntaxException("\\x{ is not closed", start);
-                position++;
-                int value = Hex(pattern, ref position, close - position, start);
-                position++;
-                return value;
-            case 'x': return Hex(pattern, ref position, 2, start);
-            default:
-                return c < 128 && char.IsAsciiLetterOrDigit((char)c)
-                    ? throw new RegexSyntaxException($"the escape \\{(char)c} is not supported", start)
-                    : c;
-        }
-    }
-
-    private static int Hex(string pattern, ref int position, int digits, int start)
-    {
-        if (digits is < 1 or > 6 || position + digits > pattern.Length
-            || !int.TryParse(pattern.AsSpan(position, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out int value) || value > 0x10FFFF)
-            throw new RegexSyntaxException("a hexadecimal escape is damaged", start);
-        position += digits;
-        return value;
     }
 }

@@ -20,6 +20,7 @@ internal ref struct RegexMatcher
     private int[] stack;
     private int depth;
     private long budget;
+    private int limit; // where reading ends: the text's end, or the place of a look-behind of several widths
     private int searchFrom;
     private int lastEnd;
 
@@ -32,6 +33,7 @@ internal ref struct RegexMatcher
         Scratch = scratch;
         registers = regex.Registers == 0 ? [] : new int[regex.Registers];
         budget = FixedBudget + (BudgetPerUnit * text.Length);
+        limit = text.Length;
         lastEnd = -1;
     }
 
@@ -76,7 +78,7 @@ internal ref struct RegexMatcher
                     depth = bottom;
                     return position;
                 case RegexOp.Set:
-                    if (position < text.Length && instruction.Set!.Contains(UnicodeClasses.CodePointAt(text, position, out int units)))
+                    if (position < limit && instruction.Set!.Contains(UnicodeClasses.CodePointAt(text, position, out int units)))
                     {
                         position += units;
                         pc++;
@@ -105,7 +107,10 @@ internal ref struct RegexMatcher
                     pc++;
                     break;
                 case RegexOp.CheckProgress:
-                    failed = registers[instruction.A] == position;
+                    pc = registers[instruction.A] == position ? instruction.B : pc + 1;
+                    break;
+                case RegexOp.CheckEnd:
+                    failed = position != limit;
                     pc++;
                     break;
                 case RegexOp.Atomic:
@@ -135,7 +140,7 @@ internal ref struct RegexMatcher
         int count = 0;
         int at = position;
         int leastEnd = position;
-        while (count < instruction.Max && at < text.Length)
+        while (count < instruction.Max && at < limit)
         {
             char c = text[at];
             if (c < 0x80)
@@ -165,10 +170,10 @@ internal ref struct RegexMatcher
 
     private readonly ulong CandidatesAt(RegexInstruction instruction, int position)
     {
-        if (position < text.Length && text[position] < 128)
+        if (position < limit && text[position] < 128)
             return instruction.AsciiMasks[text[position]];
         ulong mask = 0;
-        int c = position < text.Length ? UnicodeClasses.CodePointAt(text, position, out _) : -1;
+        int c = position < limit ? UnicodeClasses.CodePointAt(text, position, out _) : -1;
         CodePointSet?[] firsts = instruction.Firsts;
         for (int i = 0; i < firsts.Length; i++)
         {
@@ -195,8 +200,7 @@ internal ref struct RegexMatcher
     {
         while (depth > bottom)
         {
-            if (--budget < 0)
-                throw new DiagnosticException("LB0208", $"the pattern {regex.Pattern} needs too many steps on this text ({text.Length} characters); write it without nested or overlapping repetition");
+            Spend();
             depth -= 4;
             pc = stack[depth];
             position = stack[depth + 1];
@@ -233,13 +237,38 @@ internal ref struct RegexMatcher
         int start = position;
         for (int i = 0; i < instruction.Min; i++)
         {
-            if (start == 0)
+            if (!TryStepBack(ref start))
                 return false;
-            UnicodeClasses.CodePointBefore(text, start, out int units);
-            start -= units;
         }
 
-        return Run(instruction.A, start) >= 0;
+        if (instruction.Min == instruction.Max)
+            return Run(instruction.A, start) >= 0;
+        int outer = limit;
+        limit = position;
+        bool isFound = Run(instruction.A, start) >= 0;
+        for (int width = instruction.Min; !isFound && width < instruction.Max && TryStepBack(ref start); width++)
+        {
+            Spend();
+            isFound = Run(instruction.A, start) >= 0;
+        }
+
+        limit = outer;
+        return isFound;
+    }
+
+    private readonly bool TryStepBack(ref int position)
+    {
+        if (position == 0)
+            return false;
+        UnicodeClasses.CodePointBefore(text, position, out int units);
+        position -= units;
+        return true;
+    }
+
+    private void Spend()
+    {
+        if (--budget < 0)
+            throw new DiagnosticException("LB0208", $"the pattern {regex.Pattern} needs too many steps on this text ({text.Length} characters); write it without nested or overlapping repetition");
     }
 
     private readonly bool Holds(AssertionKind kind, int position) => kind switch
@@ -255,8 +284,8 @@ internal ref struct RegexMatcher
 
     private readonly bool IsBoundary(int position)
     {
-        bool before = position > 0 && UnicodeClasses.IsWord(UnicodeClasses.CodePointBefore(text, position, out _));
-        bool after = position < text.Length && UnicodeClasses.IsWord(UnicodeClasses.CodePointAt(text, position, out _));
+        bool before = position > 0 && UnicodeClasses.IsBareWord(UnicodeClasses.CodePointBefore(text, position, out _));
+        bool after = position < text.Length && UnicodeClasses.IsBareWord(UnicodeClasses.CodePointAt(text, position, out _));
         return before != after;
     }
 

@@ -24,15 +24,35 @@ internal abstract record RegexNode
     /// <summary>The code points with which a match can begin, or null where that is unknown or the node can match nothing.</summary>
     public abstract CodePointSet? First { get; }
 
-    /// <summary>The length in code points of every match, or null where it varies.</summary>
-    public abstract int? Width { get; }
+    /// <summary>The shortest and the longest match in code points; <see cref="Unlimited"/> where there is no longest.</summary>
+    public abstract (int Min, int Max) Widths { get; }
+
+    public const int Unlimited = 1_000_000_000;
+
+    protected static int Limit(long width) => (int)Math.Min(width, Unlimited);
 }
 
 internal sealed record SetNode(CodePointSet Set) : RegexNode
 {
     public override CodePointSet? First => Set;
 
-    public override int? Width => 1;
+    public override (int Min, int Max) Widths => (1, 1);
+}
+
+/// <summary>Neighbouring literal characters. Together, because a text may hold one character for several of them where case is ignored (ﬆ for st).</summary>
+internal sealed record LiteralNode(IReadOnlyList<int> CodePoints, bool IgnoresCase) : RegexNode
+{
+    public override CodePointSet? First => throw new InvalidOperationException("literals are replaced before the first set is asked for");
+
+    public override (int Min, int Max) Widths => throw new InvalidOperationException("literals are replaced before widths are asked for");
+}
+
+/// <summary>A bracket class whose case is ignored: one character of the set, or one of the sequences that its members fold to.</summary>
+internal sealed record FoldedClassNode(CodePointSet Set, IReadOnlyList<int[]> Sequences) : RegexNode
+{
+    public override CodePointSet? First => throw new InvalidOperationException("folded classes are replaced before the first set is asked for");
+
+    public override (int Min, int Max) Widths => throw new InvalidOperationException("folded classes are replaced before widths are asked for");
 }
 
 internal sealed record SequenceNode(IReadOnlyList<RegexNode> Items) : RegexNode
@@ -41,21 +61,7 @@ internal sealed record SequenceNode(IReadOnlyList<RegexNode> Items) : RegexNode
 
     public override CodePointSet? First => first ??= ComputeFirst();
 
-    public override int? Width
-    {
-        get
-        {
-            int total = 0;
-            foreach (RegexNode item in Items)
-            {
-                if (item.Width is not { } width)
-                    return null;
-                total += width;
-            }
-
-            return total;
-        }
-    }
+    public override (int Min, int Max) Widths => (Limit(Items.Sum(i => (long)i.Widths.Min)), Limit(Items.Sum(i => (long)i.Widths.Max)));
 
     /// <summary>Optional items at the front add what they can begin with; the first item that must consume ends the search.</summary>
     private CodePointSet? ComputeFirst()
@@ -102,20 +108,7 @@ internal sealed record AlternationNode(IReadOnlyList<RegexNode> Items) : RegexNo
         }
     }
 
-    public override int? Width
-    {
-        get
-        {
-            int? width = Items[0].Width;
-            foreach (RegexNode item in Items)
-            {
-                if (item.Width is null || item.Width != width)
-                    return null;
-            }
-
-            return width;
-        }
-    }
+    public override (int Min, int Max) Widths => (Items.Min(i => i.Widths.Min), Items.Max(i => i.Widths.Max));
 }
 
 /// <param name="Max">−1: without limit.</param>
@@ -123,26 +116,26 @@ internal sealed record RepeatNode(RegexNode Body, int Min, int Max, RepeatKind K
 {
     public override CodePointSet? First => Min > 0 ? Body.First : null;
 
-    public override int? Width => Min == Max && Body.Width is { } width ? width * Min : null;
+    public override (int Min, int Max) Widths => (Limit((long)Body.Widths.Min * Min), Limit((long)Body.Widths.Max * (Max < 0 ? Unlimited : Max)));
 }
 
 internal sealed record AtomicNode(RegexNode Body) : RegexNode
 {
     public override CodePointSet? First => Body.First;
 
-    public override int? Width => Body.Width;
+    public override (int Min, int Max) Widths => Body.Widths;
 }
 
 internal sealed record LookNode(RegexNode Body, bool IsBehind, bool IsNegative) : RegexNode
 {
     public override CodePointSet? First => null;
 
-    public override int? Width => 0;
+    public override (int Min, int Max) Widths => (0, 0);
 }
 
 internal sealed record AssertionNode(AssertionKind Kind) : RegexNode
 {
     public override CodePointSet? First => null;
 
-    public override int? Width => 0;
+    public override (int Min, int Max) Widths => (0, 0);
 }

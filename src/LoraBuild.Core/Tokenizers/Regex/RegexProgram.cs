@@ -21,16 +21,19 @@ internal enum RegexOp
     /// <summary>Remember the position in register A.</summary>
     Mark,
 
-    /// <summary>Fail when nothing was consumed since register A was set.</summary>
+    /// <summary>Leave the loop to B when nothing was consumed since register A was set.</summary>
     CheckProgress,
 
     /// <summary>Run the sub-program at A, which ends in Match: an atomic group; go on at B.</summary>
     Atomic,
 
-    /// <summary>Run the sub-program at A without consuming; Min is the width of a look-behind or −1, IsNegative; go on at B.</summary>
+    /// <summary>Run the sub-program at A without consuming; Min and Max are the widths of a look-behind or −1, IsNegative; go on at B.</summary>
     Look,
 
     Assertion,
+
+    /// <summary>Fail unless all that a look-behind of several widths may read was read.</summary>
+    CheckEnd,
     Match,
 }
 
@@ -127,7 +130,7 @@ internal sealed class RegexCompiler
                 EmitSub(new RegexInstruction(RegexOp.Atomic), atomic.Body);
                 break;
             case LookNode look:
-                EmitSub(new RegexInstruction(RegexOp.Look) { Min = look.IsBehind ? look.Body.Width!.Value : -1, IsNegative = look.IsNegative }, look.Body);
+                EmitLook(look);
                 break;
             case AssertionNode assertion:
                 Add(new RegexInstruction(RegexOp.Assertion) { Assertion = assertion.Kind });
@@ -137,11 +140,19 @@ internal sealed class RegexCompiler
         }
     }
 
+    private void EmitLook(LookNode look)
+    {
+        (int min, int max) = look.IsBehind ? look.Body.Widths : (-1, -1);
+        EmitSub(new RegexInstruction(RegexOp.Look) { Min = min, Max = max, IsNegative = look.IsNegative }, look.Body);
+    }
+
     private void EmitSub(RegexInstruction instruction, RegexNode body)
     {
         Add(instruction);
         instruction.A = code.Count;
         Emit(body);
+        if (instruction.Min != instruction.Max)
+            Add(new RegexInstruction(RegexOp.CheckEnd));
         Add(new RegexInstruction(RegexOp.Match));
         instruction.B = code.Count;
     }
@@ -236,8 +247,10 @@ internal sealed class RegexCompiler
         Point(split, code.Count, isLazy, isBody: true);
         Add(new RegexInstruction(RegexOp.Mark) { A = register });
         Emit(body);
-        Add(new RegexInstruction(RegexOp.CheckProgress) { A = register });
+        RegexInstruction check = new(RegexOp.CheckProgress) { A = register };
+        Add(check);
         Add(new RegexInstruction(RegexOp.Jump) { A = loop });
+        check.B = code.Count;
         Point(split, code.Count, isLazy, isBody: false);
     }
 

@@ -43,7 +43,10 @@ internal static class UnicodeClasses
     /// <summary>Nd, Nl or No, as Rust's <c>char::is_numeric</c> sees it (Unicode 17: thirteen more than Unicode 16).</summary>
     public static bool IsNumeric(int c) => c < 0x80 ? c is >= '0' and <= '9' : IsIn(c, Number) || c is (>= 0x11DE0 and <= 0x11DE9) or (>= 0x16FF4 and <= 0x16FF6);
 
-    /// <summary>Alphabetic, mark, decimal digit or connector punctuation: Oniguruma's <c>\w</c>.</summary>
+    /// <summary><c>\w</c> outside brackets, and what <c>\b</c> looks at: Oniguruma takes some of Latin-1's numbers for word characters there.</summary>
+    public static bool IsBareWord(int c) => IsWord(c) || c is 0xB2 or 0xB3 or 0xB9 or (>= 0xBC and <= 0xBE);
+
+    /// <summary>Alphabetic, mark, decimal digit or connector punctuation: Oniguruma's <c>\w</c> in brackets.</summary>
     public static bool IsWord(int c) => IsIn(c, WordMask)
         // Other_Alphabetic symbols: circled and squared Latin letters.
         || c is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);

@@ -1,65 +1,98 @@
-// The names inside \p{…}: general categories, and the scripts that published tokenizers ask for.
+// The names inside \p{…}: general categories, POSIX classes, scripts and binary properties, as Oniguruma has them.
 using System.Globalization;
 
 namespace LoraBuild.Core.Tokenizers.Unicode;
 
 internal static class UnicodeProperties
 {
-    public const string Known = "the general categories (L, Lu, Ll, Lt, Lm, Lo, M, Mn, Mc, Me, N, Nd, Nl, No, P, Pc, Pd, Ps, Pe, Pi, Pf, Po, S, Sm, Sc, Sk, So, Z, Zs, Zl, Zp, C, Cc, Cf, Cn, Co) and Han";
+    public const string PosixNames = "alnum, alpha, ascii, blank, cntrl, digit, graph, lower, print, punct, space, upper, word, xdigit";
 
-    /// <summary>The test of a property, or null where the name is not known. Case, spaces, hyphens and underscores do not count.</summary>
+    /// <summary>What a message can offer.</summary>
+    public static string Known => $"the general categories (L, Lu, …), {PosixNames}, Any, Assigned, {string.Join(", ", PropertyTables.Names)}, and the short names of scripts (Latn, …)";
+
+    /// <summary>Case, spaces, hyphens and underscores do not count in a name.</summary>
+    public static string Key(string name) => new string([.. name.Where(c => c is not (' ' or '-' or '_'))]).ToLowerInvariant();
+
+    /// <summary>The test of a POSIX bracket, or null where the name is not known. The name is taken as it is: <c>[[:Alpha:]]</c> is not one.</summary>
+    public static Func<int, bool>? FindPosix(string name) => name switch
+    {
+        "alnum" => c => PropertyTables.Find("alphabetic")!.Contains(c) || UnicodeClasses.IsDecimalDigit(c),
+        "alpha" => PropertyTables.Find("alphabetic")!.Contains,
+        "ascii" => c => c < 128,
+        "blank" => c => c == '\t' || UnicodeClasses.Category(c) == UnicodeCategory.SpaceSeparator,
+        "cntrl" => c => UnicodeClasses.Category(c) == UnicodeCategory.Control,
+        "digit" => UnicodeClasses.IsDecimalDigit,
+        "graph" => c => !UnicodeClasses.IsWhiteSpace(c) && IsPrintable(c),
+        "lower" => PropertyTables.Find("lowercase")!.Contains,
+        // The separators of lines and paragraphs are not printed.
+        "print" => c => c is not (0x2028 or 0x2029) && IsPrintable(c),
+        "punct" => c => UnicodeClasses.IsIn(c, UnicodeClasses.Punctuation | UnicodeClasses.Symbol),
+        "space" => UnicodeClasses.IsWhiteSpace,
+        "upper" => PropertyTables.Find("uppercase")!.Contains,
+        "word" => UnicodeClasses.IsWord,
+        "xdigit" => c => c < 128 && char.IsAsciiHexDigit((char)c),
+        _ => null,
+    };
+
+    private static bool IsPrintable(int c) =>
+        !UnicodeClasses.IsIn(c, UnicodeClasses.Mask(UnicodeCategory.Control, UnicodeCategory.OtherNotAssigned, UnicodeCategory.Surrogate));
+
+    /// <summary>The test of a property, or null where the name is not known.</summary>
     public static Func<int, bool>? Find(string name)
     {
-        string key = new string([.. name.Where(c => c is not (' ' or '-' or '_'))]).ToLowerInvariant();
-        if (key == "han")
-            return IsHan;
+        string key = Key(name);
         int? mask = key switch
         {
             "l" or "letter" => UnicodeClasses.Letter,
-            "m" or "mark" => UnicodeClasses.Mark,
+            "lc" or "casedletter" => UnicodeClasses.Mask(UnicodeCategory.UppercaseLetter, UnicodeCategory.LowercaseLetter, UnicodeCategory.TitlecaseLetter),
+            "m" or "mark" or "combiningmark" => UnicodeClasses.Mark,
             "n" or "number" => UnicodeClasses.Number,
-            "p" or "punctuation" => UnicodeClasses.Punctuation,
+            "p" or "punctuation" or "punct" => UnicodeClasses.Punctuation,
             "s" or "symbol" => UnicodeClasses.Symbol,
             "z" or "separator" => UnicodeClasses.Separator,
             "c" or "other" => UnicodeClasses.Other,
-            "lu" => UnicodeClasses.Mask(UnicodeCategory.UppercaseLetter),
-            "ll" => UnicodeClasses.Mask(UnicodeCategory.LowercaseLetter),
-            "lt" => UnicodeClasses.Mask(UnicodeCategory.TitlecaseLetter),
-            "lm" => UnicodeClasses.Mask(UnicodeCategory.ModifierLetter),
-            "lo" => UnicodeClasses.Mask(UnicodeCategory.OtherLetter),
-            "mn" => UnicodeClasses.Mask(UnicodeCategory.NonSpacingMark),
-            "mc" => UnicodeClasses.Mask(UnicodeCategory.SpacingCombiningMark),
-            "me" => UnicodeClasses.Mask(UnicodeCategory.EnclosingMark),
-            "nd" => UnicodeClasses.Mask(UnicodeCategory.DecimalDigitNumber),
-            "nl" => UnicodeClasses.Mask(UnicodeCategory.LetterNumber),
-            "no" => UnicodeClasses.Mask(UnicodeCategory.OtherNumber),
-            "pc" => UnicodeClasses.Mask(UnicodeCategory.ConnectorPunctuation),
-            "pd" => UnicodeClasses.Mask(UnicodeCategory.DashPunctuation),
-            "ps" => UnicodeClasses.Mask(UnicodeCategory.OpenPunctuation),
-            "pe" => UnicodeClasses.Mask(UnicodeCategory.ClosePunctuation),
-            "pi" => UnicodeClasses.Mask(UnicodeCategory.InitialQuotePunctuation),
-            "pf" => UnicodeClasses.Mask(UnicodeCategory.FinalQuotePunctuation),
-            "po" => UnicodeClasses.Mask(UnicodeCategory.OtherPunctuation),
-            "sm" => UnicodeClasses.Mask(UnicodeCategory.MathSymbol),
-            "sc" => UnicodeClasses.Mask(UnicodeCategory.CurrencySymbol),
-            "sk" => UnicodeClasses.Mask(UnicodeCategory.ModifierSymbol),
-            "so" => UnicodeClasses.Mask(UnicodeCategory.OtherSymbol),
-            "zs" => UnicodeClasses.Mask(UnicodeCategory.SpaceSeparator),
-            "zl" => UnicodeClasses.Mask(UnicodeCategory.LineSeparator),
-            "zp" => UnicodeClasses.Mask(UnicodeCategory.ParagraphSeparator),
-            "cc" => UnicodeClasses.Mask(UnicodeCategory.Control),
-            "cf" => UnicodeClasses.Mask(UnicodeCategory.Format),
-            "cn" => UnicodeClasses.Mask(UnicodeCategory.OtherNotAssigned),
-            "co" => UnicodeClasses.Mask(UnicodeCategory.PrivateUse),
+            "lu" or "uppercaseletter" => UnicodeClasses.Mask(UnicodeCategory.UppercaseLetter),
+            "ll" or "lowercaseletter" => UnicodeClasses.Mask(UnicodeCategory.LowercaseLetter),
+            "lt" or "titlecaseletter" => UnicodeClasses.Mask(UnicodeCategory.TitlecaseLetter),
+            "lm" or "modifierletter" => UnicodeClasses.Mask(UnicodeCategory.ModifierLetter),
+            "lo" or "otherletter" => UnicodeClasses.Mask(UnicodeCategory.OtherLetter),
+            "mn" or "nonspacingmark" => UnicodeClasses.Mask(UnicodeCategory.NonSpacingMark),
+            "mc" or "spacingmark" => UnicodeClasses.Mask(UnicodeCategory.SpacingCombiningMark),
+            "me" or "enclosingmark" => UnicodeClasses.Mask(UnicodeCategory.EnclosingMark),
+            "nd" or "decimalnumber" => UnicodeClasses.Mask(UnicodeCategory.DecimalDigitNumber),
+            "nl" or "letternumber" => UnicodeClasses.Mask(UnicodeCategory.LetterNumber),
+            "no" or "othernumber" => UnicodeClasses.Mask(UnicodeCategory.OtherNumber),
+            "pc" or "connectorpunctuation" => UnicodeClasses.Mask(UnicodeCategory.ConnectorPunctuation),
+            "pd" or "dashpunctuation" => UnicodeClasses.Mask(UnicodeCategory.DashPunctuation),
+            "ps" or "openpunctuation" => UnicodeClasses.Mask(UnicodeCategory.OpenPunctuation),
+            "pe" or "closepunctuation" => UnicodeClasses.Mask(UnicodeCategory.ClosePunctuation),
+            "pi" or "initialpunctuation" => UnicodeClasses.Mask(UnicodeCategory.InitialQuotePunctuation),
+            "pf" or "finalpunctuation" => UnicodeClasses.Mask(UnicodeCategory.FinalQuotePunctuation),
+            "po" or "otherpunctuation" => UnicodeClasses.Mask(UnicodeCategory.OtherPunctuation),
+            "sm" or "mathsymbol" => UnicodeClasses.Mask(UnicodeCategory.MathSymbol),
+            "sc" or "currencysymbol" => UnicodeClasses.Mask(UnicodeCategory.CurrencySymbol),
+            "sk" or "modifiersymbol" => UnicodeClasses.Mask(UnicodeCategory.ModifierSymbol),
+            "so" or "othersymbol" => UnicodeClasses.Mask(UnicodeCategory.OtherSymbol),
+            "zs" or "spaceseparator" => UnicodeClasses.Mask(UnicodeCategory.SpaceSeparator),
+            "zl" or "lineseparator" => UnicodeClasses.Mask(UnicodeCategory.LineSeparator),
+            "zp" or "paragraphseparator" => UnicodeClasses.Mask(UnicodeCategory.ParagraphSeparator),
+            "cc" or "control" => UnicodeClasses.Mask(UnicodeCategory.Control),
+            "cf" or "format" => UnicodeClasses.Mask(UnicodeCategory.Format),
+            "cn" or "unassigned" => UnicodeClasses.Mask(UnicodeCategory.OtherNotAssigned),
+            "co" or "privateuse" => UnicodeClasses.Mask(UnicodeCategory.PrivateUse),
             _ => null,
         };
-        return mask is { } bits ? c => UnicodeClasses.IsIn(c, bits) : null;
+        if (mask is { } bits)
+            return c => UnicodeClasses.IsIn(c, bits);
+        return key switch
+        {
+            "any" => _ => true,
+            "assigned" => c => UnicodeClasses.Category(c) != UnicodeCategory.OtherNotAssigned,
+            "newline" => c => c == '\n',
+            "posixpunct" => FindPosix("punct"),
+            "whitespace" => UnicodeClasses.IsWhiteSpace,
+            "asciihexdigit" => FindPosix("xdigit"),
+            _ => FindPosix(key) ?? (PropertyTables.Find(key) is { } ranges ? ranges.Contains : null),
+        };
     }
-
-    // Scripts.txt of Unicode 16, script Han.
-    private static bool IsHan(int c) => c is (>= 0x2E80 and <= 0x2E99) or (>= 0x2E9B and <= 0x2EF3) or (>= 0x2F00 and <= 0x2FD5) or 0x3005 or 0x3007
-        or (>= 0x3021 and <= 0x3029) or (>= 0x3038 and <= 0x303B) or (>= 0x3400 and <= 0x4DBF) or (>= 0x4E00 and <= 0x9FFF) or (>= 0xF900 and <= 0xFA6D)
-        or (>= 0xFA70 and <= 0xFAD9) or (>= 0x16FE2 and <= 0x16FE3) or (>= 0x16FF0 and <= 0x16FF1) or (>= 0x20000 and <= 0x2A6DF) or (>= 0x2A700 and <= 0x2B739)
-        or (>= 0x2B740 and <= 0x2B81D) or (>= 0x2B820 and <= 0x2CEA1) or (>= 0x2CEB0 and <= 0x2EBE0) or (>= 0x2EBF0 and <= 0x2EE5D) or (>= 0x2F800 and <= 0x2FA1D)
-        or (>= 0x30000 and <= 0x3134A) or (>= 0x31350 and <= 0x323AF);
 }
