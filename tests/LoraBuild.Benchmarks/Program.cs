@@ -1,16 +1,19 @@
-// Measurements whose results stand in docs/benchmarks.md. `dotnet run --project tests/LoraBuild.Benchmarks -- train-step [--ragged] [--steps N] [--threads N]`
+// Measurements whose results stand in docs/benchmarks.md. `dotnet run --project tests/LoraBuild.Benchmarks -- train-step [--ragged] [--steps N] [--threads N]`, `-- optimizer [--threads N]`
 using System.Globalization;
 using LoraBuild.Benchmarks;
 
-if (args is not ["train-step", ..])
+if (args is not ["train-step" or "optimizer", ..])
 {
-    Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
+    Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N] | optimizer [--threads N]");
     return 2;
 }
 
 int steps = Number("--steps", 7);
 int threads = Number("--threads", Environment.ProcessorCount);
-TrainStepBenchmark.Run(args.Contains("--ragged"), steps, threads, Console.Out);
+if (args[0] == "optimizer")
+    OptimizerBenchmark.Run(threads, Console.Out);
+else
+    TrainStepBenchmark.Run(args.Contains("--ragged"), steps, threads, Console.Out);
 return 0;
 
 int Number(string option, int otherwise)

@@ -155,14 +155,19 @@ public sealed record TrainSection
     public int GradientAccumulationSteps { get; init; } = 4;
     public double LearningRate { get; init; } = 1e-4;
 
-    /// <summary>linear | cosine | constant | constant_with_warmup.</summary>
+    /// <summary>transformers' SchedulerType; wsd is warmup_stable_decay.</summary>
     public string LrSchedulerType { get; init; } = "cosine";
+    public IReadOnlyDictionary<string, string> LrSchedulerKwargs { get; init; } = System.Collections.ObjectModel.ReadOnlyDictionary<string, string>.Empty;
     public double WarmupRatio { get; init; } = 0.05;
 
     /// <summary>When set it overrides <see cref="WarmupRatio"/>.</summary>
     public int? WarmupSteps { get; init; }
     public double WeightDecay { get; init; } = 0.01;
     public string Optim { get; init; } = "adamw";
+    public double SgdMomentum { get; init; }
+
+    /// <summary>LoRA+; null: one rate for all.</summary>
+    public double? LoraplusLrRatio { get; init; }
     public double AdamBeta1 { get; init; } = 0.9;
     public double AdamBeta2 { get; init; } = 0.999;
     public double AdamEpsilon { get; init; } = 1e-8;

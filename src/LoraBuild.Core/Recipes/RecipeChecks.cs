@@ -11,6 +11,7 @@ internal static class RecipeChecks
         Required(recipe, "dataset.sources", "Write a list of files, such as [{path: data.jsonl}].", sink);
         CheckSplit(recipe, sink);
         CheckAdapter(recipe, sink);
+        ScheduleKeys.Check(recipe, sink);
         RecipeSupport.Check(recipe, sink);
     }
 

@@ -10,7 +10,7 @@ internal static class RecipeSupport
         ("base.quantization", r => Unless(r.Base.Quantization, "none"), "none"),
         ("adapter.init_lora_weights", r => Unless(r.Adapter.InitLoraWeights, "default", "gaussian"), "default or gaussian"),
         ("adapter.bias", r => Unless(r.Adapter.Bias, "none"), "none"),
-        ("train.optim", r => Unless(r.Train.Optim, "adamw"), "adamw"),
+        ("train.optim", r => Unless(r.Train.Optim, "adamw", "sgd", "adafactor", "lion"), "adamw, sgd, adafactor or lion"),
         ("train.gradient_checkpointing", r => r.Train.GradientCheckpointing ? "true" : null, "false"),
         ("export.gguf", r => Unless(r.Export.Gguf, "f32", "f16", "bf16", "q8_0"), "f32, f16, bf16 or q8_0"),
     ];

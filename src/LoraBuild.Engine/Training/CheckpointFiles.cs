@@ -2,6 +2,7 @@
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Training.Optimizers;
 using TorchSharp;
 
 namespace LoraBuild.Engine.Training;
@@ -10,7 +11,7 @@ namespace LoraBuild.Engine.Training;
 /// Weights are stored bit by bit by the names of the trainable parameters, the optimizer beside them. A checkpoint of an adapter is a PEFT
 /// directory that other programs load.
 /// </summary>
-internal sealed class CheckpointFiles(string outputDirectory, LoraAdapter? adapter, IReadOnlyList<(string Name, torch.Tensor Value)> parameters, AdamW optimizer)
+internal sealed class CheckpointFiles(string outputDirectory, LoraAdapter? adapter, IReadOnlyList<(string Name, torch.Tensor Value)> parameters, IOptimizer optimizer)
 {
     private const string OptimizerFile = "optimizer.safetensors";
     private readonly string weightsFile = adapter is null ? "trained.safetensors" : PeftAdapterFiles.WeightsFileName;

@@ -25,7 +25,11 @@ public static class RunIdentity
 
     private static string OptionsText(TrainOptions o) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {o.WarmupRatio:R} {o.WarmupSteps} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
+        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
+
+    private static string ScheduleText(ScheduleArguments a) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{a.NumCycles:R} {a.MinLr:R} {a.MinLrRate:R} {a.WarmupLrRate:R} {a.Power:R} {a.LrEnd:R} {a.Timescale} {a.NumDecaySteps} {a.NumStableSteps} {a.WarmupType} {a.DecayType} {a.MinLrRatio:R}");
 
     private static void AppendText(IncrementalHash hash, string text)
     {

@@ -1,4 +1,6 @@
 // What the trainer needs to know, flat: recipe records stop at TrainOptionsBuilder.
+using LoraBuild.Engine.Training.Optimizers;
+
 namespace LoraBuild.Engine.Training;
 
 /// <summary>Hyper-parameters of one run. Names and meaning are those of transformers' TrainingArguments.</summary>
@@ -31,15 +33,23 @@ public sealed record TrainOptions
     public double LearningRate { get; init; } = 1e-4;
 
     public LearningRateScheduleKind Schedule { get; init; } = LearningRateScheduleKind.Cosine;
+    public ScheduleArguments ScheduleArguments { get; init; } = new();
 
     /// <summary>Warmup as a fraction of all steps, rounded up. Not used when <see cref="WarmupSteps"/> is set.</summary>
     public double WarmupRatio { get; init; }
 
     public int? WarmupSteps { get; init; }
+    public OptimizerKind Optimizer { get; init; }
     public double WeightDecay { get; init; }
     public double AdamBeta1 { get; init; } = 0.9;
     public double AdamBeta2 { get; init; } = 0.999;
     public double AdamEpsilon { get; init; } = 1e-8;
+
+    /// <summary>Of SGD; 0: none.</summary>
+    public double SgdMomentum { get; init; }
+
+    /// <summary>LoRA+ (Hayou et al. 2024): what the rate of B and of vectors is multiplied with; null: one rate for all.</summary>
+    public double? LoraPlusRatio { get; init; }
 
     /// <summary>Largest allowed norm of the whole gradient; 0 switches clipping off.</summary>
     public double MaxGradNorm { get; init; } = 1;

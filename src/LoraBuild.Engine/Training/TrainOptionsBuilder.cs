@@ -1,6 +1,7 @@
 // From a recipe to the trainer's flat options.
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Training.Optimizers;
 
 namespace LoraBuild.Engine.Training;
 
@@ -12,7 +13,6 @@ public static class TrainOptionsBuilder
     public static TrainOptions From(Recipe recipe, string externalIdentity)
     {
         TrainSection train = recipe.Train;
-        Require(recipe, train.Optim == "adamw", "train.optim", train.Optim, "adamw");
         Require(recipe, !train.GradientCheckpointing, "train.gradient_checkpointing", "true", "false");
         return new TrainOptions
         {
@@ -26,8 +26,12 @@ public static class TrainOptionsBuilder
             Shuffle = train.Shuffle,
             LearningRate = train.LearningRate,
             Schedule = ScheduleOf(recipe),
+            ScheduleArguments = ScheduleArguments.From(train.LrSchedulerKwargs),
             WarmupRatio = train.WarmupRatio,
             WarmupSteps = train.WarmupSteps,
+            Optimizer = OptimizerOf(recipe),
+            SgdMomentum = train.SgdMomentum,
+            LoraPlusRatio = train.LoraplusLrRatio,
             WeightDecay = train.WeightDecay,
             AdamBeta1 = train.AdamBeta1,
             AdamBeta2 = train.AdamBeta2,
@@ -48,9 +52,24 @@ public static class TrainOptionsBuilder
     {
         "linear" => LearningRateScheduleKind.Linear,
         "cosine" => LearningRateScheduleKind.Cosine,
+        "cosine_with_restarts" => LearningRateScheduleKind.CosineWithRestarts,
+        "polynomial" => LearningRateScheduleKind.Polynomial,
+        "inverse_sqrt" => LearningRateScheduleKind.InverseSqrt,
+        "cosine_with_min_lr" => LearningRateScheduleKind.CosineWithMinLr,
+        "cosine_warmup_with_min_lr" => LearningRateScheduleKind.CosineWarmupWithMinLr,
+        "warmup_stable_decay" or "wsd" => LearningRateScheduleKind.WarmupStableDecay,
         "constant" => LearningRateScheduleKind.Constant,
         "constant_with_warmup" => LearningRateScheduleKind.ConstantWithWarmup,
-        string other => throw NotSupported(recipe, "train.lr_scheduler_type", other, "linear, cosine, constant, constant_with_warmup"),
+        string other => throw NotSupported(recipe, "train.lr_scheduler_type", other, "what docs/recipe.md lists"),
+    };
+
+    private static OptimizerKind OptimizerOf(Recipe recipe) => recipe.Train.Optim switch
+    {
+        "adamw" => OptimizerKind.AdamW,
+        "sgd" => OptimizerKind.Sgd,
+        "adafactor" => OptimizerKind.Adafactor,
+        "lion" => OptimizerKind.Lion,
+        string other => throw NotSupported(recipe, "train.optim", other, "adamw, sgd, adafactor, lion"),
     };
 
     private static void Require(Recipe recipe, bool holds, string key, string value, string allowed)

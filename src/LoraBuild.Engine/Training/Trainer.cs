@@ -4,6 +4,7 @@ using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -27,7 +28,7 @@ public sealed class Trainer : IDisposable
     private readonly LearningRateSchedule schedule;
     private readonly StepInterval evaluationInterval;
     private readonly StepInterval saveInterval;
-    private readonly AdamW optimizer;
+    private readonly IOptimizer optimizer;
     private readonly CheckpointFiles checkpoints;
     private TrainingState state;
     private TrainingState? savedState;
@@ -47,7 +48,7 @@ public sealed class Trainer : IDisposable
         schedule = LearningRateSchedule.Create(options, plan.TotalSteps);
         evaluationInterval = StepInterval.Create(options.EvalSteps, plan.TotalSteps);
         saveInterval = StepInterval.Create(options.SaveSteps, plan.TotalSteps);
-        optimizer = new AdamW(parameters, options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon, options.WeightDecay);
+        optimizer = OptimizerFactory.Create(options, parameters);
         checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
         state = new TrainingState(RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}")), 0, plan.PositionOf(0), 0, null, null, 0);
     }
@@ -133,7 +134,7 @@ public sealed class Trainer : IDisposable
         return new TrainingStarted(trainable, all, plan.TotalSteps, state.Step, plan.MicroBatchesPerEpoch, summary.Documents, summary.Tokens, summary.Targets);
     }
 
-    /// <summary>One optimizer step: gradients of all its micro-batches, each target token with the same weight, then clipping and AdamW. False: cancelled, nothing has changed.</summary>
+    /// <summary>One optimizer step: gradients of all its micro-batches, each target token with the same weight, then clipping and the update. False: cancelled, nothing has changed.</summary>
     private bool RunStep(MetricsLog metrics, ThroughputMeter meter, CancellationToken cancellation)
     {
         int step = state.Step;

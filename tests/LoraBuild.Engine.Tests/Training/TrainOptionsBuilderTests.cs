@@ -2,6 +2,7 @@
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Training;
+using LoraBuild.Engine.Training.Optimizers;
 
 namespace LoraBuild.Engine.Tests.Training;
 
@@ -20,6 +21,7 @@ public sealed class TrainOptionsBuilderTests
                 NumTrainEpochs = 4, MaxSteps = 5, PerDeviceTrainBatchSize = 6, GradientAccumulationSteps = 7, LearningRate = 8, LrSchedulerType = "linear",
                 WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13, AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false,
                 LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19, LoadBestModelAtEnd = false, EarlyStoppingPatience = 20,
+                Optim = "sgd", SgdMomentum = 21, LoraplusLrRatio = 22, LrSchedulerKwargs = new Dictionary<string, string> { ["num_cycles"] = "23" },
             },
         };
         TrainOptions expected = new()
@@ -27,7 +29,8 @@ public sealed class TrainOptionsBuilderTests
             Seed = 1, Packing = false, MaxLength = 2, EvaluationBatchTokens = 3, NumTrainEpochs = 4, MaxSteps = 5, BatchSize = 6, AccumulationSteps = 7,
             LearningRate = 8, Schedule = LearningRateScheduleKind.Linear, WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13,
             AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false, LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19,
-            LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, ExternalIdentity = "x",
+            LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, Optimizer = OptimizerKind.Sgd, SgdMomentum = 21, LoraPlusRatio = 22,
+            ScheduleArguments = new ScheduleArguments { NumCycles = 23 }, ExternalIdentity = "x",
         };
         Assert.Equal(expected, TrainOptionsBuilder.From(recipe, "x"));
     }
@@ -35,8 +38,8 @@ public sealed class TrainOptionsBuilderTests
     [Fact]
     public void What_is_not_built_is_refused_with_what_is()
     {
-        Refuses(new TrainSection { LrSchedulerType = "polynomial" }, "constant_with_warmup");
-        Refuses(new TrainSection { Optim = "lion" }, "adamw");
+        Refuses(new TrainSection { LrSchedulerType = "greedy" }, "docs/recipe.md");
+        Refuses(new TrainSection { Optim = "adamw_8bit" }, "lion");
         Refuses(new TrainSection { GradientCheckpointing = true }, "false");
     }
 

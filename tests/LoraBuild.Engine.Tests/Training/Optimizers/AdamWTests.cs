@@ -1,9 +1,10 @@
 // AdamW against its formula in double precision.
 using LoraBuild.Engine.Training;
+using LoraBuild.Engine.Training.Optimizers;
 using TorchSharp;
 using static TorchSharp.torch;
 
-namespace LoraBuild.Engine.Tests.Training;
+namespace LoraBuild.Engine.Tests.Training.Optimizers;
 
 public sealed class AdamWTests
 {
@@ -18,7 +19,7 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         Tensor weight = tensor(new[] { 1f, -2f, 3f, 0.5f }).reshape(2, 2).clone().requires_grad_();
         Tensor norm = tensor(new[] { 1f, 2f }).requires_grad_();
-        using AdamW optimizer = new([("a.weight", weight), ("norm.weight", norm)], Beta1, Beta2, Epsilon, Decay);
+        using IOptimizer optimizer = Create(Decay, [("a.weight", weight), ("norm.weight", norm)]);
         Reference a = new([1, -2, 3, 0.5], Decay);
         Reference b = new([1, 2], 0);
         for (int step = 1; step <= 10; step++)
@@ -44,7 +45,7 @@ public sealed class AdamWTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor value = ones(3).requires_grad_();
-        using AdamW optimizer = new([("a", value)], Beta1, Beta2, Epsilon, 0);
+        using IOptimizer optimizer = Create(0, [("a", value)]);
         GiveGradient(value, [0, 0, 0]);
         Assert.Equal(0, optimizer.CollectGradients());
         optimizer.Step(0.1, 1);
@@ -56,7 +57,7 @@ public sealed class AdamWTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor value = ones(2).requires_grad_();
-        using AdamW optimizer = new([("a", value)], Beta1, Beta2, Epsilon, Decay);
+        using IOptimizer optimizer = Create(Decay, [("a", value)]);
         Assert.Equal(0, optimizer.CollectGradients());
         optimizer.Step(0.1, 1);
         Same([0.99, 0.99], value); // it still decays
@@ -69,11 +70,11 @@ public sealed class AdamWTests
         using DisposeScope scope = NewDisposeScope();
         string path = Path.Combine(directory.Path, "optimizer.safetensors");
         Tensor value = ones(5).requires_grad_();
-        using AdamW optimizer = new([("a", value)], Beta1, Beta2, Epsilon, Decay);
+        using IOptimizer optimizer = Create(Decay, [("a", value)]);
         Train(optimizer, value, 3);
         optimizer.Save(path);
         Tensor copy = value.detach().clone().requires_grad_();
-        using AdamW loaded = new([("a", copy)], Beta1, Beta2, Epsilon, Decay);
+        using IOptimizer loaded = Create(Decay, [("a", copy)]);
         loaded.Load(path);
         Train(optimizer, value, 2);
         Train(loaded, copy, 2);
@@ -81,7 +82,10 @@ public sealed class AdamWTests
         Assert.Equal(value.data<float>().ToArray(), copy.data<float>().ToArray());
     }
 
-    private static void Train(AdamW optimizer, Tensor value, int steps)
+    private static IOptimizer Create(double decay, IReadOnlyList<(string, Tensor)> parameters) => OptimizerFactory.Create(
+        new TrainOptions { AdamBeta1 = Beta1, AdamBeta2 = Beta2, AdamEpsilon = Epsilon, WeightDecay = decay }, parameters);
+
+    private static void Train(IOptimizer optimizer, Tensor value, int steps)
     {
         for (int i = 0; i < steps; i++)
         {

@@ -1,0 +1,155 @@
+// AdamW, SGD, Lion: one fused pass over all trained tensors where their memory is at hand, tensor calls elsewhere.
+using System.Numerics;
+using System.Runtime.InteropServices;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Training.Optimizers;
+
+/// <summary>An update element by element. The result does not depend on the number of threads.</summary>
+internal sealed class ElementwiseOptimizer : IOptimizer
+{
+    private readonly IElementwiseRule rule;
+    private readonly IReadOnlyList<TrainedParameter> parameters;
+    private readonly Tensor[][] states; // of each parameter, fp32 [elements]
+    private Tensor?[]? gradients;
+
+    /// <param name="isFused">False: tensor calls everywhere.</param>
+    public ElementwiseOptimizer(IElementwiseRule rule, IReadOnlyList<TrainedParameter> parameters, bool isFused = true)
+    {
+        this.rule = rule;
+        this.parameters = parameters;
+        IsFused = isFused;
+        states = [.. parameters.Select(p => rule.StateNames.Select(_ => zeros([p.Value.NumberOfElements], dtype: ScalarType.Float32, device: p.Value.device).DetachFromDisposeScope()).ToArray())];
+    }
+
+    public int Steps { get; private set; }
+
+    private bool IsFused { get; }
+
+    public double CollectGradients()
+    {
+        ReleaseGradients();
+        gradients = [.. parameters.Select(p => GradientTensors.Take(p.Value))];
+        return GradientTensors.Norm(gradients);
+    }
+
+    public void Step(double learningRate, double gradientScale)
+    {
+        if (gradients is null)
+            throw new InvalidOperationException($"{nameof(CollectGradients)} comes first");
+        using IDisposable noGrad = no_grad();
+        Steps++;
+        List<int> fused = [];
+        for (int i = 0; i < parameters.Count; i++)
+        {
+            if (IsFused && FloatMemory.IsPossible(parameters[i].Value) && (gradients[i] is null || FloatMemory.IsPossible(gradients[i]!)))
+                fused.Add(i);
+            else
+                UpdateByTensors(i, Numbers(i, learningRate, gradientScale));
+        }
+
+        UpdateFused(fused, learningRate, gradientScale);
+        ClearGradients();
+    }
+
+    public void ClearGradients()
+    {
+        ReleaseGradients();
+        GradientTensors.Clear(parameters);
+    }
+
+    public void Save(string path)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        TensorState.Write(path, StateTensors(), new Dictionary<string, string> { ["steps"] = TensorState.Text(Steps) });
+    }
+
+    public void Load(string path)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Steps = TensorState.Number(TensorState.ReadInto(path, StateTensors())["steps"]);
+    }
+
+    public void Dispose()
+    {
+        ReleaseGradients();
+        foreach (Tensor state in states.SelectMany(s => s))
+            state.Dispose();
+    }
+
+    private UpdateNumbers Numbers(int parameter, double learningRate, double gradientScale) =>
+        new(learningRate * parameters[parameter].RateFactor, parameters[parameter].WeightDecay, gradientScale, Steps);
+
+    private void UpdateFused(List<int> which, double learningRate, double gradientScale)
+    {
+        FloatMemory[] values = [.. which.Select(i => FloatMemory.Of(parameters[i].Value))];
+        FloatMemory[] slopes = [.. which.Select(i => gradients![i] is Tensor g ? FloatMemory.Of(g) : default)];
+        FloatMemory[][] memories = [.. which.Select(i => states[i].Select(FloatMemory.Of).ToArray())];
+        FlatPart[] parts = FlatPart.Of([.. values.Select(v => v.Count)]);
+        FlatPart.ForEach(parts, p =>
+        {
+            (int k, long offset, int length) = parts[p];
+            ReadOnlySpan<float> g = slopes[k].Count == 0 ? new float[length] : slopes[k].Slice(offset, length);
+            Span<float> first = memories[k].Length > 0 ? memories[k][0].Slice(offset, length) : [];
+            Span<float> second = memories[k].Length > 1 ? memories[k][1].Slice(offset, length) : [];
+            Update(Numbers(which[k], learningRate, gradientScale), values[k].Slice(offset, length), g, first, second);
+        });
+    }
+
+    /// <summary>Whole vectors in place; the rest through a vector of its own, so that every element sees the same arithmetic.</summary>
+    private void Update(in UpdateNumbers numbers, Span<float> p, ReadOnlySpan<float> g, Span<float> first, Span<float> second)
+    {
+        rule.Update(numbers, Vectors(p), MemoryMarshal.Cast<float, Vector<float>>(g), Vectors(first), Vectors(second));
+        int done = p.Length / Vector<float>.Count * Vector<float>.Count;
+        if (done == p.Length)
+            return;
+        int rest = p.Length - done;
+        Span<float> padded = stackalloc float[4 * Vector<float>.Count];
+        padded.Clear();
+        Span<float> lastP = padded[..Vector<float>.Count];
+        Span<float> lastG = padded.Slice(Vector<float>.Count, Vector<float>.Count);
+        Span<float> last1 = first.IsEmpty ? [] : padded.Slice(2 * Vector<float>.Count, Vector<float>.Count);
+        Span<float> last2 = second.IsEmpty ? [] : padded.Slice(3 * Vector<float>.Count, Vector<float>.Count);
+        p[done..].CopyTo(lastP);
+        g[done..].CopyTo(lastG);
+        if (!first.IsEmpty)
+            first[done..].CopyTo(last1);
+        if (!second.IsEmpty)
+            second[done..].CopyTo(last2);
+        rule.Update(numbers, Vectors(lastP), Vectors(lastG), Vectors(last1), Vectors(last2));
+        lastP[..rest].CopyTo(p[done..]);
+        if (!first.IsEmpty)
+            last1[..rest].CopyTo(first[done..]);
+        if (!second.IsEmpty)
+            last2[..rest].CopyTo(second[done..]);
+    }
+
+    private static Span<Vector<float>> Vectors(Span<float> values) => MemoryMarshal.Cast<float, Vector<float>>(values);
+
+    private void UpdateByTensors(int i, in UpdateNumbers numbers)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor value = parameters[i].Value;
+        Tensor flat = value.detach().reshape(-1).to(ScalarType.Float32); // a view where it can be
+        Tensor gradient = gradients![i] is Tensor g ? g.to(ScalarType.Float32).reshape(-1) : zeros_like(flat);
+        rule.Update(numbers, flat, gradient, states[i]);
+        if (value.dtype != ScalarType.Float32 || !value.is_contiguous())
+            value.copy_(flat.reshape(value.shape));
+    }
+
+    private IEnumerable<(string Name, Tensor Value)> StateTensors()
+    {
+        for (int i = 0; i < parameters.Count; i++)
+        {
+            for (int s = 0; s < rule.StateNames.Count; s++)
+                yield return ($"{parameters[i].Name}.{rule.StateNames[s]}", states[i][s]);
+        }
+    }
+
+    private void ReleaseGradients()
+    {
+        GradientTensors.Release(gradients);
+        gradients = null;
+    }
+}

@@ -1,0 +1,52 @@
+// What the trainer asks of an optimizer, and how one is made from options.
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Training.Optimizers;
+
+public enum OptimizerKind
+{
+    AdamW,
+    Sgd,
+    Adafactor,
+    Lion,
+}
+
+/// <summary>Gradients are collected first (their norm decides about clipping), then one update follows. The state is fp32. A parameter without a gradient counts as one with gradient 0.</summary>
+public interface IOptimizer : IDisposable
+{
+    /// <summary>Updates done; t of the formulas.</summary>
+    int Steps { get; }
+
+    /// <summary>Takes the gradients that stand at the parameters; returns √(Σ g²) over all of them.</summary>
+    double CollectGradients();
+
+    /// <summary>One update with the collected gradients times <paramref name="gradientScale"/>; then the gradients are 0 again.</summary>
+    /// <param name="learningRate">Of this step; a parameter's own factor (LoRA+) comes on top.</param>
+    void Step(double learningRate, double gradientScale);
+
+    /// <summary>Forgets gradients without an update.</summary>
+    void ClearGradients();
+
+    /// <summary>The state of every parameter as <c>NAME.STATE</c>, with torch's names of states.</summary>
+    void Save(string path);
+
+    /// <summary>Exactly what <see cref="Save"/> wrote for the same parameters.</summary>
+    void Load(string path);
+}
+
+public static class OptimizerFactory
+{
+    /// <param name="parameters">In a fixed order; the name decides about weight decay (<see cref="WeightDecayRule"/>) and LoRA+'s rate.</param>
+    public static IOptimizer Create(TrainOptions options, IReadOnlyList<(string Name, Tensor Value)> parameters)
+    {
+        IReadOnlyList<TrainedParameter> trained = [.. parameters.Select(p => TrainedParameter.Create(p.Name, p.Value, options))];
+        return options.Optimizer switch
+        {
+            OptimizerKind.AdamW => new ElementwiseOptimizer(new AdamWRule(options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon), trained),
+            OptimizerKind.Sgd => new ElementwiseOptimizer(new SgdRule(options.SgdMomentum), trained),
+            OptimizerKind.Lion => new ElementwiseOptimizer(new LionRule(options.AdamBeta1, options.AdamBeta2), trained),
+            OptimizerKind.Adafactor => new Adafactor(trained),
+            _ => throw new InvalidOperationException($"no optimizer for {options.Optimizer}"),
+        };
+    }
+}
