@@ -54,6 +54,20 @@ public static class FloatConversion
         }
     }
 
+    /// <summary>True where no value is infinite or NaN.</summary>
+    public static bool AreFinite(ReadOnlySpan<float> values)
+    {
+        ReadOnlySpan<uint> bits = MemoryMarshal.Cast<float, uint>(values);
+        Vector256<uint> exponent = Vector256.Create(0x7F800000u), found = Vector256<uint>.Zero;
+        int i = 0;
+        for (; i <= bits.Length - Vector256<uint>.Count; i += Vector256<uint>.Count)
+            found |= Vector256.Equals(Vector256.Create(bits[i..]) & exponent, exponent);
+        bool isFinite = found == Vector256<uint>.Zero;
+        for (; i < bits.Length; i++)
+            isFinite &= float.IsFinite(values[i]);
+        return isFinite;
+    }
+
     public static void FromBFloat16(ReadOnlySpan<ushort> source, Span<float> destination)
     {
         Span<uint> bits = MemoryMarshal.Cast<float, uint>(destination);

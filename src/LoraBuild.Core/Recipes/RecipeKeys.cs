@@ -1,5 +1,6 @@
 // Every key of a recipe in one table: it drives reading, messages, fingerprints and the check of docs/recipe.md.
 using System.Text;
+using LoraBuild.Core.Formats.Gguf;
 using static LoraBuild.Core.Recipes.CompositeKinds;
 using static LoraBuild.Core.Recipes.Stage;
 using static LoraBuild.Core.Recipes.ValueKinds;
@@ -11,8 +12,7 @@ public static class RecipeKeys
 {
     private static readonly Recipe Defaults = new();
 
-    internal static IReadOnlyList<string> GgufTypes { get; } =
-        ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_k_s", "q4_k_m", "q5_k_s", "q5_k_m", "q6_k"];
+    internal static IReadOnlyList<string> GgufTypes { get; } = [.. GgufMix.All.Select(m => m.Name)];
 
     /// <summary>Keys of one item of <c>dataset.sources</c> (and of <c>dataset.split.eval_sources</c>, under its own name).</summary>
     internal static IReadOnlyList<BoundKey<DatasetSource>> Source { get; } = [.. SourceTable("dataset.sources[].")];
@@ -184,7 +184,7 @@ public static class RecipeKeys
     private static IEnumerable<BoundKey<Recipe>> ExportTable()
     {
         KeyGroup<Recipe, ExportSection> keys = new("export.", Defaults, r => r.Export, (r, s) => r with { Export = s });
-        yield return keys.Key("gguf", ListOf(Choice([.. GgufTypes]), "GGUF types"), s => s.Gguf, (s, v) => s with { Gguf = v }, "One file is written for each.", Export);
+        yield return keys.Key("gguf", ListOf(Choice([.. GgufTypes]), "GGUF types"), s => s.Gguf, (s, v) => s with { Gguf = v }, "One file is written for each. The types from q4_0 on give the tensors that suffer most a larger type, as llama.cpp's quantizer does.", Export);
         yield return keys.Key("max_perplexity_increase", MapOf(Number(0, common: "0.01–0.1"), "GGUF type to fraction", CheckGgufType), s => s.MaxPerplexityIncrease, (s, v) => s with { MaxPerplexityIncrease = v }, "Largest allowed relative increase of the merged model's perplexity.", Export);
     }
 

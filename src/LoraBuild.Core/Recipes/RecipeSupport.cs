@@ -12,7 +12,6 @@ internal static class RecipeSupport
         ("adapter.bias", r => Unless(r.Adapter.Bias, "none"), "none"),
         ("train.optim", r => Unless(r.Train.Optim, "adamw", "sgd", "adafactor", "lion"), "adamw, sgd, adafactor or lion"),
         ("train.gradient_checkpointing", r => r.Train.GradientCheckpointing ? "true" : null, "false"),
-        ("export.gguf", r => Unless(r.Export.Gguf, "f32", "f16", "bf16", "q8_0"), "f32, f16, bf16 or q8_0"),
     ];
 
     public static void Check(Recipe recipe, IDiagnosticSink sink)
@@ -34,6 +33,4 @@ internal static class RecipeSupport
         sink.Report(Diagnostic.Error("LB0015", $"{key}: {value} is not supported yet. Use {instead}.", place.File, place.Line, place.Column));
 
     private static string? Unless(string value, params string[] built) => built.Contains(value) ? null : value;
-
-    private static string? Unless(IReadOnlyList<string> values, params string[] built) => values.FirstOrDefault(v => !built.Contains(v));
 }

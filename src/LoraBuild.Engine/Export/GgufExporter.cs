@@ -12,27 +12,30 @@ public sealed record GgufExportOptions
     public string? Name { get; init; }
 }
 
-/// <param name="FellBack">Tensors whose rows are no whole number of blocks of the asked type; they are F16.</param>
-public sealed record GgufExportReport(string Path, GgmlType Type, int Tensors, long FileBytes, IReadOnlyList<string> FellBack);
+/// <param name="FellBack">Tensors whose rows are no whole number of blocks of the type that they should have; they have one with smaller blocks, or F16.</param>
+public sealed record GgufExportReport(string Path, GgufMix Mix, int Tensors, long FileBytes, IReadOnlyList<string> FellBack);
 
 public static class GgufExporter
 {
-    /// <summary>Writes <paramref name="outputFile"/>. Matrices get <paramref name="type"/>, vectors stay F32; a tied head is not written.</summary>
+    /// <summary>A row length into which every block fits.</summary>
+    private const int WholeBlocks = 256;
+
+    /// <summary>Writes <paramref name="outputFile"/>. Matrices get the types of <paramref name="mix"/>, vectors stay F32; a tied head is not written.</summary>
     /// <exception cref="DiagnosticException">LB0704 family; LB0705 tensors that do not fit it; LB0706 tokenizer; LB04xx damaged input.</exception>
-    public static GgufExportReport Export(string modelDirectory, GgmlType type, string outputFile, GgufExportOptions? options = null)
+    public static GgufExportReport Export(string modelDirectory, GgufMix mix, string outputFile, GgufExportOptions? options = null)
     {
         string directory = Path.GetFullPath(modelDirectory);
         ModelConfig config = ModelConfig.Load(directory);
         GgufArchitecture architecture = GgufArchitecture.Of(config);
         string name = options?.Name ?? Path.GetFileName(Path.TrimEndingDirectorySeparator(directory));
-        List<GgufKey> keys = GgufMetadata.Of(config, architecture, type);
+        List<GgufKey> keys = GgufMetadata.Of(config, architecture, mix.FileType);
         keys.AddRange(GgufTokenizer.Read(directory, config));
         keys.Insert(0, GgufKey.Of("general.name", SafeName(name, architecture.Name == "phi3" && GgufTokenizer.IsPhi3Vocabulary(directory))));
         using ModelFiles model = ModelFiles.Open(directory);
         List<string> fellBack = [];
-        List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, type, fellBack);
+        List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, mix, fellBack);
         GgufWriter.Write(outputFile, keys, tensors);
-        return new GgufExportReport(Path.GetFullPath(outputFile), type, tensors.Count, new FileInfo(outputFile).Length, fellBack);
+        return new GgufExportReport(Path.GetFullPath(outputFile), mix, tensors.Count, new FileInfo(outputFile).Length, fellBack);
     }
 
     /// <summary>Says from config.json alone whether the model can be exported: before training, not after it.</summary>
@@ -40,7 +43,7 @@ public static class GgufExporter
     public static void CheckConfig(string modelDirectory)
     {
         ModelConfig config = ModelConfig.Load(modelDirectory);
-        GgufMetadata.Of(config, GgufArchitecture.Of(config), GgmlType.F32);
+        GgufMetadata.Of(config, GgufArchitecture.Of(config), fileType: 0);
     }
 
     /// <summary>What may stand in <c>general.name</c>. llama.cpp recognises Phi-3's vocabulary by this name alone: it must carry it, and with any other vocabulary such a file does not load.</summary>
@@ -54,7 +57,7 @@ public static class GgufExporter
         return hasPhi3Vocabulary && !isRecognised ? clean + " Phi-3" : clean;
     }
 
-    private static List<GgufTensorToWrite> Tensors(ModelFiles model, ModelConfig config, GgufArchitecture architecture, GgmlType type, List<string> fellBack)
+    private static List<GgufTensorToWrite> Tensors(ModelFiles model, ModelConfig config, GgufArchitecture architecture, GgufMix mix, List<string> fellBack)
     {
         Dictionary<string, string> storedNames = [];
         foreach (string stored in model.Tensors.Keys)
@@ -64,6 +67,7 @@ public static class GgufExporter
         }
 
         CheckVocabulary(model, config, storedNames);
+        GgufModelShape shape = new(architecture.Name, config.NumHiddenLayers, config.NumAttentionHeads, config.NumKeyValueHeads, HasOutput: !config.TieWordEmbeddings);
         List<(string Order, GgufTensorToWrite Tensor)> tensors = [];
         List<string> unknown = [];
         foreach ((string name, string stored) in storedNames)
@@ -77,15 +81,11 @@ public static class GgufExporter
                 continue;
             }
 
-            GgmlType ownType = entry.Shape.Length == 1 ? GgmlType.F32 : type;
-            if (entry.Shape[^1] % GgmlTypes.Block(ownType)!.Value.Elements != 0)
-            {
-                ownType = GgmlType.F16;
+            GgmlType type = entry.Shape.Length == 1 ? GgmlType.F32 : mix.TypeOf(ggufName, entry.Shape[^1], shape);
+            if (entry.Shape.Length == 2 && type != mix.TypeOf(ggufName, WholeBlocks, shape))
                 fellBack.Add(ggufName);
-            }
-
-            RowEncoder encoder = new(model.FileOf(stored), entry, ownType, architecture.PermutedHeads(name, config), architecture.Offset(name));
-            tensors.Add((Order(ggufName), new GgufTensorToWrite(ggufName, ownType, [.. entry.Shape.Reverse()], encoder.Write)));
+            RowEncoder encoder = new(model.FileOf(stored), entry, type, architecture.PermutedHeads(name, config), architecture.Offset(name));
+            tensors.Add((Order(ggufName), new GgufTensorToWrite(ggufName, type, [.. entry.Shape.Reverse()], encoder.Write)));
         }
 
         if (unknown.Count > 0)

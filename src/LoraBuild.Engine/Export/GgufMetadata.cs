@@ -8,14 +8,14 @@ namespace LoraBuild.Engine.Export;
 internal static class GgufMetadata
 {
     /// <exception cref="DiagnosticException">LB0704: llama.cpp cannot compute a model of this config.</exception>
-    public static List<GgufKey> Of(ModelConfig config, GgufArchitecture architecture, GgmlType type)
+    public static List<GgufKey> Of(ModelConfig config, GgufArchitecture architecture, uint fileType)
     {
         string arch = architecture.Name;
         List<GgufKey> keys =
         [
             GgufKey.Of("general.architecture", arch),
             GgufKey.Of("general.type", "model"),
-            GgufKey.Of("general.file_type", GgmlTypes.FileType(type)),
+            GgufKey.Of("general.file_type", fileType),
             GgufKey.Of("general.quantization_version", 2u),
             GgufKey.Of($"{arch}.block_count", (uint)config.NumHiddenLayers),
             GgufKey.Of($"{arch}.context_length", (uint)config.MaxPositionEmbeddings),

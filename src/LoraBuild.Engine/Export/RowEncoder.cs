@@ -1,4 +1,5 @@
 // Streams one stored tensor into a GGUF file: rows permuted, widened, encoded; parallel over rows, with bounded memory.
+using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Formats.Gguf;
 
@@ -11,6 +12,9 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
     /// <summary>Bytes of output in flight.</summary>
     private const int ChunkBytes = 1 << 24;
 
+    private readonly bool isBlock = GgmlTypes.Block(type)!.Value.Elements > 1;
+
+    /// <exception cref="DiagnosticException">LB0705: a value that is not finite, for a type with blocks.</exception>
     public void Write(Stream stream)
     {
         int columns = entry.Shape.Length > 1 || permutedHeads is null ? (int)entry.Shape[^1] : 1; // a permuted bias is a column
@@ -19,6 +23,7 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
         int rowBytes = (int)GgmlTypes.RowBytes(type, columns);
         int chunkRows = (int)Math.Clamp(ChunkBytes / rowBytes, 1, rows);
         byte[] encoded = new byte[(long)chunkRows * rowBytes];
+        bool isFinite = true;
         for (long first = 0; first < rows; first += chunkRows)
         {
             int count = (int)Math.Min(chunkRows, rows - first);
@@ -29,10 +34,13 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
                 () => new float[columns],
                 (row, _, values) =>
                 {
-                    EncodeRow(SourceRow(start + row, rows), values, encoded.AsSpan(row * rowBytes, rowBytes));
+                    if (!EncodeRow(SourceRow(start + row, rows), values, encoded.AsSpan(row * rowBytes, rowBytes)))
+                        Volatile.Write(ref isFinite, false);
                     return values;
                 },
                 _ => { });
+            if (!isFinite)
+                throw new DiagnosticException("LB0705", $"{entry.Name} holds values that are infinite or not a number, for which {type} has no code; the training or the merge that made them went wrong", file.Path);
             stream.Write(encoded, 0, count * rowBytes);
             if (permutedHeads is null) // permuted rows of a head lie apart: their pages are needed again
                 file.Forget(entry, start * columns * entry.Dtype.ByteSize(), (long)count * columns * entry.Dtype.ByteSize());
@@ -41,7 +49,8 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
         file.Forget(entry, 0, entry.ByteLength);
     }
 
-    private void EncodeRow(long sourceRow, float[] values, Span<byte> destination)
+    /// <returns>False: a value has no code.</returns>
+    private bool EncodeRow(long sourceRow, float[] values, Span<byte> destination)
     {
         int bytes = values.Length * entry.Dtype.ByteSize();
         FloatConversion.ToFloat32(entry.Dtype, file.GetBytes(entry, sourceRow * bytes, bytes), values);
@@ -51,7 +60,10 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
                 values[i] += offset;
         }
 
+        if (isBlock && !FloatConversion.AreFinite(values))
+            return false;
         GgmlBlocks.Encode(type, values, destination);
+        return true;
     }
 
     private long SourceRow(long row, long rows)

@@ -16,13 +16,13 @@ internal static class ExportWork
             throw new DiagnosticException("LB0831", $"{work.Layout.Merged} does not exist. Run the stage before: lorabuild merge --recipe … --output {work.Layout.Root}");
         string directory = work.At(work.Layout.Gguf);
         Directory.CreateDirectory(directory);
-        List<GgmlType> types = [.. recipe.Export.Gguf.Select(name => TypeOf(name, recipe.PlaceOf("export.gguf")))];
+        List<GgufMix> mixes = [.. recipe.Export.Gguf.Select(name => MixOf(name, recipe.PlaceOf("export.gguf")))];
         List<string> files = [];
-        foreach ((string name, GgmlType type) in recipe.Export.Gguf.Zip(types))
+        foreach (GgufMix mix in mixes)
         {
             work.Cancellation.ThrowIfCancellationRequested();
-            string file = Path.Combine(directory, $"{recipe.Name}-{name}.gguf");
-            GgufExportReport report = GgufExporter.Export(work.Layout.Merged, type, file, new GgufExportOptions { Name = recipe.Name });
+            string file = Path.Combine(directory, $"{recipe.Name}-{mix.Name}.gguf");
+            GgufExportReport report = GgufExporter.Export(work.Layout.Merged, mix, file, new GgufExportOptions { Name = recipe.Name });
             files.Add(file);
             work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"export-gguf: {Path.GetFileName(file)}: {report.Tensors} tensors, {report.FileBytes / 1e6:N1} MB{FellBack(report)}"));
         }
@@ -40,14 +40,12 @@ internal static class ExportWork
     }
 
     /// <exception cref="DiagnosticException">LB0834: a type that this version does not write.</exception>
-    public static GgmlType TypeOf(string name, RecipePlace place) =>
-        GgmlTypes.TryParse(name, out GgmlType type) && GgmlTypes.Encodable.Contains(type)
-            ? type
-            : throw new DiagnosticException(
-                "LB0834",
-                $"GGUF type {name} is not written by this version. Allowed: {string.Join(", ", GgmlTypes.Encodable.Select(t => t.ToString().ToLowerInvariant()))}.",
-                place.File, place.Line, place.Column);
+    public static GgufMix MixOf(string name, RecipePlace place) =>
+        GgufMix.Find(name) ?? throw new DiagnosticException(
+            "LB0834",
+            $"GGUF type {name} is not written by this version. Allowed: {string.Join(", ", GgufMix.All.Select(m => m.Name))}.",
+            place.File, place.Line, place.Column);
 
     private static string FellBack(GgufExportReport report) =>
-        report.FellBack.Count == 0 ? "" : $", {report.FellBack.Count} as f16 because their rows are no whole number of blocks";
+        report.FellBack.Count == 0 ? "" : $", {report.FellBack.Count} in a type with smaller blocks because their rows are no whole number of blocks";
 }

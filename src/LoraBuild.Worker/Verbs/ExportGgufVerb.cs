@@ -13,7 +13,7 @@ internal static class ExportGgufVerb
 {
     private const string TypePlaceholder = "{type}";
 
-    private static readonly Option<string[]> Type = new("--type") { Description = "f32 | f16 | bf16 | q8_0; repeatable, then FILE holds {type}.", HelpName = "TYPE" };
+    private static readonly Option<string[]> Type = new("--type") { Description = string.Join(" | ", GgufMix.All.Select(m => m.Name)) + "; repeatable, then FILE holds {type}.", HelpName = "TYPE" };
 
     public static Command Create(VerbRunner runner)
     {
@@ -42,10 +42,10 @@ internal static class ExportGgufVerb
         if (types.Length > 1 && !pattern.Contains(TypePlaceholder, StringComparison.Ordinal))
             throw new DiagnosticException("LB0820", $"with several --type, --output must hold {TypePlaceholder}, such as model-{TypePlaceholder}.gguf.");
         string model = ModelArguments.ModelDirectory(context);
-        foreach ((string name, GgmlType type) in types.Select(name => (name, ExportWork.TypeOf(name, RecipePlace.None))).ToList())
+        foreach (GgufMix mix in types.Select(name => ExportWork.MixOf(name, RecipePlace.None)).ToList())
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            GgufExportReport report = GgufExporter.Export(model, type, pattern.Replace(TypePlaceholder, name, StringComparison.Ordinal));
+            GgufExportReport report = GgufExporter.Export(model, mix, pattern.Replace(TypePlaceholder, mix.Name, StringComparison.Ordinal));
             context.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"{report.Path}: {report.Tensors} tensors, {report.FileBytes:N0} bytes"));
         }
     }

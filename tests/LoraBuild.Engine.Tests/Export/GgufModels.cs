@@ -8,6 +8,10 @@ namespace LoraBuild.Engine.Tests.Export;
 
 internal static class GgufModels
 {
+    /// <summary>Every model folder there is: a new one is compared without being listed anywhere.</summary>
+    public static IReadOnlyList<string> Names { get; } =
+        [.. Directory.GetDirectories(Folder("")).Where(d => File.Exists(Path.Combine(d, "expected-tensors.json"))).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal)];
+
     public static string Folder(string name) => Path.Combine(Golden.Root, "gguf", name);
 
     public static JsonNode Json(string name, string file) => JsonNode.Parse(File.ReadAllText(Path.Combine(Folder(name), file)))!;

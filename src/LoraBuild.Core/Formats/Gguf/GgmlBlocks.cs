@@ -1,11 +1,11 @@
-// Encodes rows of fp32 into ggml's simple types and back, bit for bit as ggml's reference code does.
+// Encodes rows of fp32 into ggml's types and back: the simple types bit for bit as ggml's reference code does, the K types by an own search.
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace LoraBuild.Core.Formats.Gguf;
 
-/// <summary>Blocks of 32 along a row; scales are stored as fp16 but the codes are made with the unrounded fp32 scale.</summary>
+/// <summary>Simple types: blocks of 32 along a row; scales are stored as fp16 but the codes are made with the unrounded fp32 scale. K types: blocks of 256.</summary>
 public static class GgmlBlocks
 {
     private const int Size = 32;
@@ -24,6 +24,14 @@ public static class GgmlBlocks
             case GgmlType.BF16:
                 FloatConversion.FromFloat32(TensorDtype.BF16, source, destination);
                 return;
+        }
+
+        if (GgmlTypes.IsK(type))
+        {
+            int blockBytes = GgmlTypes.Block(type)!.Value.Bytes;
+            for (int block = 0; block < source.Length / KScales.BlockSize; block++)
+                EncodeK(type, source.Slice(block * KScales.BlockSize, KScales.BlockSize), destination.Slice(block * blockBytes, blockBytes));
+            return;
         }
 
         int bytes = (int)GgmlTypes.RowBytes(type, Size);
@@ -70,6 +78,14 @@ public static class GgmlBlocks
                 return;
         }
 
+        if (GgmlTypes.IsK(type))
+        {
+            int blockBytes = GgmlTypes.Block(type)!.Value.Bytes;
+            for (int block = 0; block < destination.Length / KScales.BlockSize; block++)
+                KBlockDecoder.Decode(type, source.Slice(block * blockBytes, blockBytes), destination.Slice(block * KScales.BlockSize, KScales.BlockSize));
+            return;
+        }
+
         int bytes = (int)GgmlTypes.RowBytes(type, Size);
         for (int block = 0; block < destination.Length / Size; block++)
         {
@@ -98,6 +114,14 @@ public static class GgmlBlocks
                     throw new ArgumentOutOfRangeException(nameof(type), type, "not decodable");
             }
         }
+    }
+
+    private static void EncodeK(GgmlType type, ReadOnlySpan<float> x, Span<byte> y)
+    {
+        if (type is GgmlType.Q3_K or GgmlType.Q6_K)
+            KSignedBlocks.Encode(type, x, y);
+        else
+            KAffineBlocks.Encode(type, x, y);
     }
 
     /// <summary>d = max|x| / 127; code = x·(1/d), halves away from zero.</summary>

@@ -37,9 +37,15 @@ public enum GgmlType
 
 public static class GgmlTypes
 {
-    /// <summary>Types that <see cref="GgmlBlocks"/> encodes and decodes, all bit for bit as ggml.</summary>
+    /// <summary>Types that <see cref="GgmlBlocks"/> encodes and decodes: decoding bit for bit as ggml, encoding too except for the K types.</summary>
     public static IReadOnlyList<GgmlType> Encodable { get; } =
-        [GgmlType.F32, GgmlType.F16, GgmlType.BF16, GgmlType.Q8_0, GgmlType.Q4_0, GgmlType.Q4_1, GgmlType.Q5_0, GgmlType.Q5_1];
+    [
+        GgmlType.F32, GgmlType.F16, GgmlType.BF16, GgmlType.Q8_0, GgmlType.Q4_0, GgmlType.Q4_1, GgmlType.Q5_0, GgmlType.Q5_1,
+        GgmlType.Q2_K, GgmlType.Q3_K, GgmlType.Q4_K, GgmlType.Q5_K, GgmlType.Q6_K,
+    ];
+
+    /// <summary>One of the types with blocks of 256 in parts that have scales of their own.</summary>
+    public static bool IsK(GgmlType type) => type is >= GgmlType.Q2_K and <= GgmlType.Q6_K;
 
     /// <summary>Elements of one block along the fastest axis, and the bytes they take; null for a number that is no known type.</summary>
     public static (int Elements, int Bytes)? Block(GgmlType type) => type switch
@@ -79,22 +85,4 @@ public static class GgmlTypes
             throw new ArgumentException($"a row of {columns} is not a multiple of {type}'s block of {elements}", nameof(columns));
         return columns / elements * bytes;
     }
-
-    /// <summary>The number for <c>general.file_type</c> (llama.h, <c>enum llama_ftype</c>).</summary>
-    public static uint FileType(GgmlType type) => type switch
-    {
-        GgmlType.F32 => 0,
-        GgmlType.F16 => 1,
-        GgmlType.Q4_0 => 2,
-        GgmlType.Q4_1 => 3,
-        GgmlType.Q8_0 => 7,
-        GgmlType.Q5_0 => 8,
-        GgmlType.Q5_1 => 9,
-        GgmlType.BF16 => 32,
-        _ => throw new ArgumentOutOfRangeException(nameof(type), type, "no file of one such type"),
-    };
-
-    /// <summary>Reads f16, q8_0, … as recipes and the command line write them.</summary>
-    public static bool TryParse(string name, out GgmlType type) =>
-        Enum.TryParse(name, ignoreCase: true, out type) && Encodable.Contains(type) && !char.IsAsciiDigit(name[0]);
 }

@@ -1,4 +1,4 @@
-// Block encodings equal ggml's bytes, decoded values equal ggml's bits.
+// Block encodings of the simple types equal ggml's bytes, decoded values equal ggml's bits.
 using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Formats.Gguf;
@@ -17,7 +17,7 @@ public sealed class GgmlBlocksTests
         {
             foreach ((string type, _) in one!["types"]!.AsObject())
             {
-                if (GgmlTypes.TryParse(type, out _))
+                if (!GgmlTypes.IsK(Enum.Parse<GgmlType>(type)))
                     cases.Add((string)one["name"]!, type);
             }
         }
@@ -29,7 +29,7 @@ public sealed class GgmlBlocksTests
     [MemberData(nameof(Cases))]
     public void Bytes_and_values_equal_ggml(string name, string typeName)
     {
-        Assert.True(GgmlTypes.TryParse(typeName, out GgmlType type));
+        GgmlType type = Enum.Parse<GgmlType>(typeName);
         float[] input = Floats($"{name}.f32.bin");
         byte[] expected = File.ReadAllBytes(Path.Combine(Folder, $"{name}.{typeName}.bin"));
         float[] expectedValues = Floats($"{name}.{typeName}.deq.f32.bin");

@@ -62,8 +62,18 @@ public sealed class GgufFileTests
             Assert.All(values.Zip(decoded), p => Assert.Equal(p.First, p.Second, 0.3f)); // half a step of 4 bits over [-2, 2]
         }
 
-        Expect.Diagnostic("LB0441", () => file.ReadFloat32("q6k"));
+        float[] wide = MemoryMarshal.Cast<byte, float>(File.ReadAllBytes(Path.Combine(Folder, "values.q6k.f32.bin"))).ToArray();
+        Assert.All(wide.Zip(file.ReadFloat32("q6k")), p => Assert.Equal(p.First, p.Second, 0.07f)); // half a step of 6 bits over [-4, 4]
         Expect.Diagnostic("LB0404", () => file.ReadFloat32("none"));
+    }
+
+    [Fact]
+    public void A_tensor_type_that_is_only_known_by_its_size_is_not_decoded()
+    {
+        using TemporaryFolder folder = new();
+        GgufWriter.Write(folder.File("x.gguf"), [], [new GgufTensorToWrite("t", GgmlType.IQ4_NL, [32], stream => stream.Write(new byte[18]))]);
+        using GgufFile file = GgufFile.Open(folder.File("x.gguf"));
+        Expect.Diagnostic("LB0441", () => file.ReadFloat32("t"));
     }
 
     [Theory]
