@@ -1,23 +1,29 @@
-// Measurements whose results stand in docs/benchmarks.md. `dotnet run --project tests/LoraBuild.Benchmarks -- train-step [--ragged] [--steps N] [--threads N]`, `-- optimizer [--threads N]`
+// Measurements whose results stand in docs/benchmarks.md; each is started by the first argument.
 using System.Globalization;
 using LoraBuild.Benchmarks;
 
-if (args is not ["train-step" or "optimizer", ..])
+int threads = Number("--threads", Environment.ProcessorCount);
+switch (args)
 {
-    Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N] | optimizer [--threads N]");
-    return 2;
+    case ["train-step", ..]:
+        TrainStepBenchmark.Run(args.Contains("--ragged"), Number("--steps", 7), threads, Console.Out);
+        return 0;
+    case ["optimizer", ..]:
+        OptimizerBenchmark.Run(threads, Console.Out);
+        return 0;
+    case ["tokenize", ..]:
+        return TokenizeCommand.Run(Text("--tokenizers"), Text("--only"), Text("--write-texts"), Number("--bytes", 5_000_000), Number("--runs", 5), Console.Out, Console.Error);
+    default:
+        Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
+        Console.Error.WriteLine("       optimizer [--threads N]");
+        Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--write-texts DIR]");
+        return 2;
 }
 
-int steps = Number("--steps", 7);
-int threads = Number("--threads", Environment.ProcessorCount);
-if (args[0] == "optimizer")
-    OptimizerBenchmark.Run(threads, Console.Out);
-else
-    TrainStepBenchmark.Run(args.Contains("--ragged"), steps, threads, Console.Out);
-return 0;
-
-int Number(string option, int otherwise)
+string? Text(string option)
 {
     int place = Array.IndexOf(args, option);
-    return place < 0 ? otherwise : int.Parse(args[place + 1], CultureInfo.InvariantCulture);
+    return place < 0 ? null : args[place + 1];
 }
+
+int Number(string option, int otherwise) => Text(option) is { } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;

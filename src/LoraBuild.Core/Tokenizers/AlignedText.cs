@@ -2,7 +2,7 @@
 namespace LoraBuild.Core.Tokenizers;
 
 /// <param name="Text">Without lone surrogates.</param>
-/// <param name="Starts">For each unit the start of its span in the original, in UTF-16 units; null: the text is the original itself, or places are not wanted.</param>
+/// <param name="Starts">For each unit (and perhaps room behind them) the start of its span in the original, in UTF-16 units; null: the text is the original itself, or places are not wanted.</param>
 /// <param name="Ends">The exclusive ends of those spans; null together with <paramref name="Starts"/>.</param>
 /// <param name="Origin">Where in the original the first unit came from: known even where places are not kept.</param>
 internal sealed record AlignedText(string Text, int[]? Starts = null, int[]? Ends = null, int Origin = 0)
@@ -31,28 +31,20 @@ internal readonly record struct TextPiece(AlignedText Text, int Start, int Lengt
 /// <summary>Builds a rewritten text: each new character says which old unit's place it takes.</summary>
 internal sealed class AlignedTextBuilder(TextPiece source, bool hasPlaces)
 {
-    private readonly System.Text.StringBuilder text = new(source.Length + 16);
-    private readonly List<int>? starts = hasPlaces ? new(source.Length + 16) : null;
-    private readonly List<int>? ends = hasPlaces ? new(source.Length + 16) : null;
+    private char[] text = new char[source.Length + 16];
+    private int[] starts = hasPlaces ? new int[source.Length + 16] : [];
+    private int[] ends = hasPlaces ? new int[source.Length + 16] : [];
 
-    public int Length => text.Length;
+    public int Length { get; private set; }
 
     /// <summary>Adds a character with the place of the piece's unit <paramref name="sourceUnit"/> (the whole code point when that unit begins a surrogate pair); −1: no place, (0, 0).</summary>
     public void Append(char c, int sourceUnit)
     {
-        text.Append(c);
-        if (starts is null)
-            return;
-        if (sourceUnit < 0)
-        {
-            starts.Add(0);
-            ends!.Add(0);
-            return;
-        }
-
-        (int first, int last) = CodePointUnits(source.Start + sourceUnit);
-        starts.Add(source.Text.StartOf(first));
-        ends!.Add(source.Text.EndOf(last));
+        Reserve(1);
+        text[Length] = c;
+        if (hasPlaces)
+            (starts[Length], ends[Length]) = sourceUnit < 0 ? (0, 0) : PlaceOf(source.Start + sourceUnit);
+        Length++;
     }
 
     public void AppendCodePoint(int codePoint, int sourceUnit)
@@ -71,23 +63,54 @@ internal sealed class AlignedTextBuilder(TextPiece source, bool hasPlaces)
     /// <summary>Adds a stretch of the piece unchanged.</summary>
     public void AppendSource(int start, int length)
     {
-        if (starts is null)
+        Reserve(length);
+        ReadOnlySpan<char> part = source.Span.Slice(start, length);
+        part.CopyTo(text.AsSpan(Length));
+        if (hasPlaces && source.Text.Starts is { } sourceStarts)
         {
-            text.Append(source.Span.Slice(start, length));
-            return;
+            // Both halves of a pair have the place of the whole already.
+            sourceStarts.AsSpan(source.Start + start, length).CopyTo(starts.AsSpan(Length));
+            source.Text.Ends.AsSpan(source.Start + start, length).CopyTo(ends.AsSpan(Length));
+        }
+        else if (hasPlaces)
+        {
+            Span<int> newStarts = starts.AsSpan(Length, length);
+            Span<int> newEnds = ends.AsSpan(Length, length);
+            int unit = source.Start + start;
+            for (int i = 0; i < part.Length; i++, unit++)
+            {
+                if (char.IsSurrogate(part[i]))
+                    (newStarts[i], newEnds[i]) = PlaceOf(unit);
+                else
+                    (newStarts[i], newEnds[i]) = (unit, unit + 1);
+            }
         }
 
-        for (int i = start; i < start + length; i++)
-            Append(source.Span[i], i);
+        Length += length;
     }
 
-    public TextPiece ToPiece() => new(new AlignedText(text.ToString(), starts?.ToArray(), ends?.ToArray(), source.Length > 0 ? source.Text.OriginOf(source.Start) : 0), 0, text.Length);
+    /// <summary>The text so far; the builder is not used behind this.</summary>
+    public TextPiece ToPiece() => new(
+        new AlignedText(new string(text, 0, Length), hasPlaces ? starts : null, hasPlaces ? ends : null, source.Length > 0 ? source.Text.OriginOf(source.Start) : 0), 0, Length);
 
-    private (int First, int Last) CodePointUnits(int unit)
+    /// <summary>The span in the original of the whole code point that a unit of the source belongs to.</summary>
+    private (int Start, int End) PlaceOf(int unit)
     {
         string s = source.Text.Text;
-        if (char.IsHighSurrogate(s[unit]) && unit + 1 < s.Length)
-            return (unit, unit + 1);
-        return char.IsLowSurrogate(s[unit]) && unit > 0 ? (unit - 1, unit) : (unit, unit);
+        int first = char.IsLowSurrogate(s[unit]) && unit > 0 ? unit - 1 : unit;
+        int last = char.IsHighSurrogate(s[unit]) && unit + 1 < s.Length ? unit + 1 : unit;
+        return (source.Text.StartOf(first), source.Text.EndOf(last));
+    }
+
+    private void Reserve(int more)
+    {
+        if (Length + more <= text.Length)
+            return;
+        int size = Math.Max(text.Length * 2, Length + more);
+        Array.Resize(ref text, size);
+        if (!hasPlaces)
+            return;
+        Array.Resize(ref starts, size);
+        Array.Resize(ref ends, size);
     }
 }

@@ -18,7 +18,7 @@ internal sealed class EncodeScratch
 
     public TokenBuffer Ids { get; } = new(hasPlaces: false);
 
-    public TokenBuffer Tokens { get; } = new(hasPlaces: true);
+    public TokenColumns Columns { get; } = new();
 
     public List<Segment> Segments { get; } = [];
 

@@ -1,57 +1,44 @@
-// Collects the tokens of an encoding column by column.
+// Puts an encoding together column by column from parts whose size is known.
 namespace LoraBuild.Core.Tokenizers;
 
-internal sealed class EncodingBuilder
+/// <param name="count">The tokens that will be added, no more and no fewer.</param>
+internal sealed class EncodingBuilder(int count)
 {
-    private readonly List<int> ids = [];
-    private readonly List<string> tokens = [];
-    private readonly List<(int Start, int End)> offsets = [];
-    private readonly List<int> typeIds = [];
-    private readonly List<bool> specialTokensMask = [];
-    private readonly List<int> wordIds = [];
-    private readonly List<int> sequenceIds = [];
-
-    public void Add(int id, string token, (int Start, int End) span, int wordId, int sequenceId = 0)
+    private readonly Encoding encoding = new()
     {
-        ids.Add(id);
-        tokens.Add(token);
-        offsets.Add(span);
-        typeIds.Add(sequenceId);
-        specialTokensMask.Add(false);
-        wordIds.Add(wordId);
-        sequenceIds.Add(sequenceId);
-    }
+        Ids = new int[count],
+        Tokens = new string[count],
+        Offsets = new (int, int)[count],
+        TypeIds = new int[count],
+        SpecialTokensMask = new bool[count],
+        WordIds = new int[count],
+        SequenceIds = new int[count],
+    };
+
+    private int filled;
 
     public void AddSpecial(int id, string token, int typeId)
     {
-        ids.Add(id);
-        tokens.Add(token);
-        offsets.Add((0, 0));
-        typeIds.Add(typeId);
-        specialTokensMask.Add(true);
-        wordIds.Add(-1);
-        sequenceIds.Add(-1);
+        encoding.Ids[filled] = id;
+        encoding.Tokens[filled] = token;
+        encoding.TypeIds[filled] = typeId;
+        encoding.SpecialTokensMask[filled] = true;
+        encoding.WordIds[filled] = -1;
+        encoding.SequenceIds[filled] = -1;
+        filled++;
     }
 
     public void AddAll(Encoding part, int typeId, int sequenceId)
     {
-        ids.AddRange(part.Ids);
-        tokens.AddRange(part.Tokens);
-        offsets.AddRange(part.Offsets);
-        typeIds.AddRange(Enumerable.Repeat(typeId, part.Count));
-        specialTokensMask.AddRange(part.SpecialTokensMask);
-        wordIds.AddRange(part.WordIds);
-        sequenceIds.AddRange(Enumerable.Repeat(sequenceId, part.Count));
+        part.Ids.CopyTo(encoding.Ids, filled);
+        part.Tokens.CopyTo(encoding.Tokens, filled);
+        part.Offsets.CopyTo(encoding.Offsets, filled);
+        Array.Fill(encoding.TypeIds, typeId, filled, part.Count);
+        part.SpecialTokensMask.CopyTo(encoding.SpecialTokensMask, filled);
+        part.WordIds.CopyTo(encoding.WordIds, filled);
+        Array.Fill(encoding.SequenceIds, sequenceId, filled, part.Count);
+        filled += part.Count;
     }
 
-    public Encoding ToEncoding() => new()
-    {
-        Ids = [.. ids],
-        Tokens = [.. tokens],
-        Offsets = [.. offsets],
-        TypeIds = [.. typeIds],
-        SpecialTokensMask = [.. specialTokensMask],
-        WordIds = [.. wordIds],
-        SequenceIds = [.. sequenceIds],
-    };
+    public Encoding ToEncoding() => filled == count ? encoding : throw new InvalidOperationException($"{filled} of {count} tokens were added");
 }

@@ -170,45 +170,22 @@ public sealed class Tokenizer
     {
         text = UnicodeClasses.WithoutLoneSurrogates(text);
         CodePointIndex index = new(text);
-        EncodingBuilder builder = new();
-        TokenBuffer tokens = scratch.Tokens;
-        int word = 0;
-        List<Segment> segments = [];
-        pipeline.Added.Split(Whole(text), splitSpecialTokens, hasPlaces: true, segments);
-        foreach (Segment segment in segments)
+        TokenColumns columns = scratch.Columns;
+        columns.Clear();
+        scratch.Segments.Clear();
+        pipeline.Added.Split(Whole(text), splitSpecialTokens, hasPlaces: true, scratch.Segments);
+        foreach (Segment segment in scratch.Segments)
         {
             if (segment.AddedId >= 0)
             {
-                TextPiece piece = segment.Piece;
-                builder.Add(segment.AddedId, piece.Span.ToString(), Place(piece, 0, piece.Length, index), word++);
+                columns.AddAdded(segment.AddedId, segment.Piece, index);
                 continue;
             }
 
-            foreach (TextPiece piece in Words(segment.Piece, scratch, scratch.PlacesContext))
-            {
-                tokens.Clear();
-                pipeline.Model.Tokenize(piece.Span, scratch.Model, tokens);
-                for (int i = 0; i < tokens.Count; i++)
-                {
-                    int id = tokens.Ids[i];
-                    string token = pipeline.Model.ShowsUnknownText && id == pipeline.Model.UnknownId
-                        ? piece.Span[tokens.Starts[i]..tokens.Ends[i]].ToString()
-                        : pipeline.Model.Vocabulary.TokenOf(id)!;
-                    builder.Add(id, token, Place(piece, tokens.Starts[i], tokens.Ends[i], index), word);
-                }
-
-                word++;
-            }
+            foreach (TextPiece word in Words(segment.Piece, scratch, scratch.PlacesContext))
+                columns.AddWord(pipeline.Model, word, scratch.Model, index);
         }
 
-        return builder.ToEncoding();
-    }
-
-    /// <summary>From units of a piece to code points of the original text.</summary>
-    private static (int Start, int End) Place(TextPiece piece, int start, int end, CodePointIndex index)
-    {
-        if (end <= start)
-            return (0, 0);
-        return (index.Of(piece.Text.StartOf(piece.Start + start)), index.Of(piece.Text.EndOf(piece.Start + end - 1)));
+        return columns.ToEncoding(pipeline.Model.Vocabulary);
     }
 }

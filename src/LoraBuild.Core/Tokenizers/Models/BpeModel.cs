@@ -124,10 +124,7 @@ internal sealed class BpeModel : IModel
         places.Clear();
         TokenizeUncached(word, scratch, places);
         scratch.Cache.Add(word, hash, places);
-        if (output.HasPlaces)
-            output.AddRange(places.Ids, places.Starts, places.Ends);
-        else
-            output.AddRange(places.Ids);
+        output.AddRange(places);
     }
 
     private void TokenizeUncached(ReadOnlySpan<char> word, ModelScratch scratch, TokenBuffer output)

@@ -14,6 +14,7 @@ internal sealed class BpeWord
     private int[] previous = [];
     private int[] next = [];
     private ulong[] pairs = new ulong[64];
+    private readonly MinimumHeap heap = new();
 
     public int Count { get; private set; }
 
@@ -92,33 +93,33 @@ internal sealed class BpeWord
             previous = new int[ids.Length];
         }
 
-        // Priority: rank, then position; the merged id tells a stale entry from a valid one.
-        PriorityQueue<int, (ulong Pair, int Position)> queue = new(n);
-        List<(int, (ulong, int))> initial = new(n);
+        // An entry is the rank and the left position of a pair; one whose pair has another rank by now is stale.
+        heap.Clear();
         for (int i = 0; i < n; i++)
         {
             previous[i] = i - 1;
             next[i] = i + 1 < n ? i + 1 : -1;
             if (i + 1 < n && merges.Find(ids[i], ids[i + 1]) is not MergeTable.None and ulong pair)
-                initial.Add((i, (pair, i)));
+                heap.AddUnordered(Entry(pair, i));
         }
 
-        queue.EnqueueRange(initial);
-        while (queue.TryDequeue(out int at, out (ulong Pair, int Position) priority))
+        heap.Order();
+        while (heap.TryTake(out ulong entry))
         {
+            int at = (int)(uint)entry;
             int right = next[at];
-            if (lengths[at] < 0 || right < 0 || merges.Find(ids[at], ids[right]) != priority.Pair)
+            if (lengths[at] < 0 || right < 0 || merges.Find(ids[at], ids[right]) is var pair && (pair == MergeTable.None || pair >> 32 != entry >> 32))
                 continue;
-            ids[at] = (int)(uint)priority.Pair;
+            ids[at] = (int)(uint)pair;
             lengths[at] += lengths[right];
             lengths[right] = -1;
             next[at] = next[right];
             if (next[at] >= 0)
                 previous[next[at]] = at;
             if (previous[at] >= 0 && merges.Find(ids[previous[at]], ids[at]) is not MergeTable.None and ulong before)
-                queue.Enqueue(previous[at], (before, previous[at]));
+                heap.Add(Entry(before, previous[at]));
             if (next[at] >= 0 && merges.Find(ids[at], ids[next[at]]) is not MergeTable.None and ulong after)
-                queue.Enqueue(at, (after, at));
+                heap.Add(Entry(after, at));
         }
 
         int written = 0;
@@ -130,4 +131,6 @@ internal sealed class BpeWord
 
         Count = written;
     }
+
+    private static ulong Entry(ulong pair, int position) => (pair & 0xFFFFFFFF_00000000) | (uint)position;
 }

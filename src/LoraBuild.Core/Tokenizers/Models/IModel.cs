@@ -21,6 +21,8 @@ internal sealed class ModelScratch
 
     public BpeWord Word { get; } = new();
 
+    public UnigramLattice Lattice { get; } = new();
+
     public TokenBuffer Places { get; } = new(hasPlaces: true);
 
     public byte[] Bytes { get; set; } = new byte[256];

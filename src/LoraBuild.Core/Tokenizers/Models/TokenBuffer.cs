@@ -52,6 +52,22 @@ internal sealed class TokenBuffer(bool hasPlaces)
         Count += newIds.Length;
     }
 
+    /// <summary>Appends another buffer, whose places are left out where this one keeps none.</summary>
+    public void AddRange(TokenBuffer other)
+    {
+        if (HasPlaces)
+            AddRange(other.Ids, other.Starts, other.Ends);
+        else
+            AddRange(other.Ids);
+    }
+
+    /// <summary>The places of the tokens from <paramref name="first"/> on, to be rewritten.</summary>
+    public void GetPlaces(int first, out Span<int> newStarts, out Span<int> newEnds)
+    {
+        newStarts = starts.AsSpan(first, Count - first);
+        newEnds = ends.AsSpan(first, Count - first);
+    }
+
     /// <summary>Moves the places of the tokens from <paramref name="first"/> on.</summary>
     public void Shift(int first, int units)
     {

@@ -11,7 +11,7 @@ internal sealed class UnigramModel : IModel
     private readonly int unknownId;
     private readonly double unknownScore;
     private readonly bool hasByteFallback;
-    private readonly int longestPiece;
+    private readonly PieceTrie pieces;
     private readonly int[] fallbackIds = new int[256];
 
     /// <param name="scores">The log probability of each id.</param>
@@ -23,8 +23,7 @@ internal sealed class UnigramModel : IModel
         this.unknownId = unknownId;
         this.hasByteFallback = hasByteFallback;
         unknownScore = (scores.Length == 0 ? 0 : scores.Min()) - UnknownPenalty;
-        foreach (string token in vocabulary.Tokens)
-            longestPiece = Math.Max(longestPiece, token.Length);
+        pieces = new PieceTrie(vocabulary);
         for (int b = 0; b < 256; b++)
             fallbackIds[b] = vocabulary.IdOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"<0x{b:X2}>")) ?? -1;
     }
@@ -37,64 +36,46 @@ internal sealed class UnigramModel : IModel
 
     public void Tokenize(ReadOnlySpan<char> word, ModelScratch scratch, TokenBuffer output)
     {
-        // best[i]: the best way to write the first i units: its score, where its last piece begins, and that piece's id.
-        var best = new double[word.Length + 1];
-        var from = new int[word.Length + 1];
-        var ids = new int[word.Length + 1];
-        Array.Fill(from, -1);
-        from[0] = 0;
+        if (word.Length > WordCache.LongestWord)
+        {
+            TokenizeUncached(word, scratch.Lattice, output);
+            return;
+        }
+
+        uint hash = WordCache.Hash(word);
+        if (scratch.Cache.TryAppend(word, hash, output))
+            return;
+        TokenBuffer places = scratch.Places;
+        places.Clear();
+        TokenizeUncached(word, scratch.Lattice, places);
+        scratch.Cache.Add(word, hash, places);
+        output.AddRange(places);
+    }
+
+    private void TokenizeUncached(ReadOnlySpan<char> word, UnigramLattice lattice, TokenBuffer output)
+    {
+        lattice.Start(word.Length);
         for (int start = 0; start < word.Length;)
         {
             UnicodeClasses.CodePointAt(word, start, out int units);
             bool hasSingle = false;
-            int last = Math.Min(word.Length, start + longestPiece);
-            for (int end = start + units; end <= last;)
+            int node = PieceTrie.Root;
+            for (int at = start; at < word.Length && (node = pieces.Next(node, word[at])) >= 0; at++)
             {
-                if (Vocabulary.TryGetId(word[start..end], out int id))
+                if (pieces.IdAt(node) is >= 0 and int id)
                 {
-                    Offer(start, end, id, scores[id], best, from, ids);
-                    hasSingle |= end == start + units;
+                    lattice.Offer(start, at + 1, id, scores[id]);
+                    hasSingle |= at + 1 == start + units;
                 }
-
-                if (end == word.Length)
-                    break;
-                UnicodeClasses.CodePointAt(word, end, out int more);
-                end += more;
             }
 
             if (!hasSingle)
-                Offer(start, start + units, unknownId, unknownScore, best, from, ids);
+                lattice.Offer(start, start + units, unknownId, unknownScore);
             start += units;
         }
 
-        Append(word, from, ids, output);
-    }
-
-    private static void Offer(int start, int end, int id, double score, double[] best, int[] from, int[] ids)
-    {
-        double total = best[start] + score;
-        if (from[end] >= 0 && total <= best[end])
-            return;
-        best[end] = total;
-        from[end] = start;
-        ids[end] = id;
-    }
-
-    /// <summary>Writes the pieces in order; neighbouring unknown characters become one piece.</summary>
-    private void Append(ReadOnlySpan<char> word, int[] from, int[] ids, TokenBuffer output)
-    {
-        List<(int Start, int End, int Id)> pieces = [];
-        for (int end = word.Length; end > 0; end = from[end])
+        foreach ((int start, int end, int id) in lattice.BestPath(word.Length, unknownId))
         {
-            if (ids[end] == unknownId && pieces.Count > 0 && pieces[^1].Id == unknownId)
-                pieces[^1] = (from[end], pieces[^1].End, unknownId);
-            else
-                pieces.Add((from[end], end, ids[end]));
-        }
-
-        for (int i = pieces.Count - 1; i >= 0; i--)
-        {
-            (int start, int end, int id) = pieces[i];
             if (id == unknownId && hasByteFallback && TryAddBytes(word, start, end, output))
                 continue;
             if (id >= 0)

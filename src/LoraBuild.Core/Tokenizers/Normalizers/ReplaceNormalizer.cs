@@ -9,16 +9,10 @@ internal sealed class ReplaceNormalizer(OnigRegex? regex, string? delimiter, str
 {
     public TextPiece Normalize(TextPiece piece, bool hasPlaces)
     {
-        ReadOnlySpan<char> text = piece.Span;
+        if (regex is null)
+            return ReplaceString(piece, delimiter!, hasPlaces);
         List<MatchSpan> spans = [];
-        if (regex is not null)
-            DelimiterSplitter.FindRegex(regex, text, new RegexScratch(), spans);
-        else if (!text.Contains(delimiter, StringComparison.Ordinal))
-            return piece;
-        else if (!hasPlaces)
-            return WithoutPlaces(piece);
-        else
-            DelimiterSplitter.FindString(delimiter!, text, spans);
+        DelimiterSplitter.FindRegex(regex, piece.Span, new RegexScratch(), spans);
         AlignedTextBuilder builder = new(piece, hasPlaces);
         foreach (MatchSpan span in spans)
         {
@@ -35,9 +29,28 @@ internal sealed class ReplaceNormalizer(OnigRegex? regex, string? delimiter, str
         return builder.ToPiece();
     }
 
-    private TextPiece WithoutPlaces(TextPiece piece)
+    private TextPiece ReplaceString(TextPiece piece, string old, bool hasPlaces)
     {
-        string replaced = piece.Span.ToString().Replace(delimiter!, content, StringComparison.Ordinal);
-        return new TextPiece(new AlignedText(replaced, Origin: piece.Text.OriginOf(piece.Start)), 0, replaced.Length);
+        ReadOnlySpan<char> text = piece.Span;
+        if (!text.Contains(old, StringComparison.Ordinal))
+            return piece;
+        if (!hasPlaces)
+        {
+            string replaced = text.ToString().Replace(old, content, StringComparison.Ordinal);
+            return new TextPiece(new AlignedText(replaced, Origin: piece.Text.OriginOf(piece.Start)), 0, replaced.Length);
+        }
+
+        AlignedTextBuilder builder = new(piece, hasPlaces);
+        int done = 0;
+        while (old.Length > 0 && text[done..].IndexOf(old, StringComparison.Ordinal) is >= 0 and int at)
+        {
+            builder.AppendSource(done, at);
+            done += at + old.Length;
+            foreach (char c in content)
+                builder.Append(c, done - 1);
+        }
+
+        builder.AppendSource(done, text.Length - done);
+        return builder.ToPiece();
     }
 }

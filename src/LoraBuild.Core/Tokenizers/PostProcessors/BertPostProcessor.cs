@@ -9,7 +9,7 @@ internal sealed class BertPostProcessor((int Id, string Token) cls, (int Id, str
     {
         if (!addSpecialTokens)
             return PostProcessing.Join(first, second);
-        EncodingBuilder builder = new();
+        EncodingBuilder builder = new(first.Count + 2 + (second is null ? 0 : second.Count + 1));
         builder.AddSpecial(cls.Id, cls.Token, 0);
         builder.AddAll(first, 0, 0);
         builder.AddSpecial(sep.Id, sep.Token, 0);

@@ -10,15 +10,22 @@ internal sealed class ByteLevelPostProcessor(bool addsPrefixSpace, bool trimsOff
     public Encoding Process(Encoding first, Encoding? second, bool addSpecialTokens) =>
         PostProcessing.Join(Trim(first), second is null ? null : Trim(second));
 
-    public Encoding Trim(Encoding encoding) => trimsOffsets ? TrimOffsets(encoding, addsPrefixSpace) : encoding;
+    /// <summary>Trims the offsets in place where that is asked for; returns the encoding.</summary>
+    public Encoding Trim(Encoding encoding)
+    {
+        if (trimsOffsets)
+            TrimOffsets(encoding, addsPrefixSpace);
+        return encoding;
+    }
 
     /// <summary>Spaces at a token's ends leave its offsets; the one space that <c>add_prefix_space</c> put before the text was never in the text.</summary>
-    public static Encoding TrimOffsets(Encoding encoding, bool addsPrefixSpace)
+    public static void TrimOffsets(Encoding encoding, bool addsPrefixSpace)
     {
-        var offsets = new (int Start, int End)[encoding.Count];
-        for (int i = 0; i < offsets.Length; i++)
+        for (int i = 0; i < encoding.Count; i++)
         {
             string token = encoding.Tokens[i];
+            if (token.Length > 0 && !IsSpace(token[0]) && !IsSpace(token[^1]))
+                continue;
             (int start, int end) = encoding.Offsets[i];
             int leading = 0;
             while (leading < token.Length && IsSpace(token[leading]))
@@ -36,10 +43,8 @@ internal sealed class ByteLevelPostProcessor(bool addsPrefixSpace, bool trimsOff
 
             if (trailing > 0 && end >= trailing)
                 end = Math.Max(end - trailing, start);
-            offsets[i] = (start, end);
+            encoding.Offsets[i] = (start, end);
         }
-
-        return encoding with { Offsets = offsets };
     }
 
     private static bool IsSpace(char c) => c == 'Ġ' || UnicodeClasses.IsWhiteSpace(c);

@@ -3,6 +3,7 @@ namespace LoraBuild.Core.Tokenizers.PostProcessors;
 
 internal interface IPostProcessor
 {
+    /// <summary>What becomes of one text or a pair. The given encodings are used up: their arrays may be changed or become the result's.</summary>
     Encoding Process(Encoding first, Encoding? second, bool addSpecialTokens);
 
     /// <summary>The ids that stand before and behind a single text.</summary>
@@ -16,7 +17,7 @@ internal static class PostProcessing
     {
         if (second is null)
             return first;
-        EncodingBuilder builder = new();
+        EncodingBuilder builder = new(first.Count + second.Count);
         builder.AddAll(first, 0, 0);
         builder.AddAll(second, 1, 1);
         return builder.ToEncoding();

@@ -9,11 +9,13 @@ internal sealed class RobertaPostProcessor((int Id, string Token) cls, (int Id, 
     {
         if (trimsOffsets)
         {
-            first = ByteLevelPostProcessor.TrimOffsets(first, addsPrefixSpace);
-            second = second is null ? null : ByteLevelPostProcessor.TrimOffsets(second, addsPrefixSpace);
+            ByteLevelPostProcessor.TrimOffsets(first, addsPrefixSpace);
+            if (second is not null)
+                ByteLevelPostProcessor.TrimOffsets(second, addsPrefixSpace);
         }
 
-        EncodingBuilder builder = new();
+        int brackets = addSpecialTokens ? (second is null ? 2 : 4) : 0;
+        EncodingBuilder builder = new(first.Count + (second?.Count ?? 0) + brackets);
         Bracket(builder, cls, addSpecialTokens);
         builder.AddAll(first, 0, 0);
         Bracket(builder, sep, addSpecialTokens);

@@ -25,8 +25,20 @@ internal sealed class TemplatePostProcessor(IReadOnlyList<TemplatePart> single, 
 
     public Encoding Process(Encoding first, Encoding? second, bool addSpecialTokens)
     {
-        EncodingBuilder builder = new();
-        foreach (TemplatePart part in second is null ? single : pair)
+        IReadOnlyList<TemplatePart> template = second is null ? single : pair;
+        int count = 0;
+        bool isPlain = second is null;
+        foreach (TemplatePart part in template)
+        {
+            count += part.Sequence switch { 0 => first.Count, 1 => second?.Count ?? 0, _ => addSpecialTokens ? part.Specials.Count : 0 };
+            isPlain &= part is { Sequence: 0, TypeId: 0 } || (part.Sequence < 0 && (!addSpecialTokens || part.Specials.Count == 0));
+        }
+
+        // The text alone, once: nothing is put around it.
+        if (isPlain && count == first.Count)
+            return first;
+        EncodingBuilder builder = new(count);
+        foreach (TemplatePart part in template)
         {
             if (part.Sequence == 0)
                 builder.AddAll(first, part.TypeId, 0);

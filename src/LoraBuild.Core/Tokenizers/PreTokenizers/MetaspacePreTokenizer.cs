@@ -23,9 +23,16 @@ internal sealed class MetaspacePreTokenizer(string replacement, PrependScheme sc
             return;
         }
 
-        List<MatchSpan> spans = [];
-        DelimiterSplitter.FindString(replacement, piece.Span, spans);
-        DelimiterSplitter.Cut(piece, spans, SplitBehavior.MergedWithNext, isInverted: false, output);
+        // A mark belongs to what follows it, so every mark begins a part.
+        ReadOnlySpan<char> text = piece.Span;
+        int start = 0;
+        while (text[(start + 1)..].IndexOf(replacement, StringComparison.Ordinal) is >= 0 and int at)
+        {
+            output.Add(piece.Slice(start, at + 1));
+            start += at + 1;
+        }
+
+        output.Add(piece.Slice(start, text.Length - start));
     }
 
     private TextPiece Mark(TextPiece piece, bool hasPlaces)
@@ -36,14 +43,15 @@ internal sealed class MetaspacePreTokenizer(string replacement, PrependScheme sc
         AlignedTextBuilder builder = new(piece, hasPlaces);
         if (prepends)
             Append(builder, 0);
-        for (int i = 0; i < text.Length; i++)
+        int done = 0;
+        while (text[done..].IndexOf(' ') is >= 0 and int at)
         {
-            if (text[i] == ' ')
-                Append(builder, i);
-            else
-                builder.AppendSource(i, 1);
+            builder.AppendSource(done, at);
+            Append(builder, done + at);
+            done += at + 1;
         }
 
+        builder.AppendSource(done, text.Length - done);
         return builder.ToPiece();
     }
 
