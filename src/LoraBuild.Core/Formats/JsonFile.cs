@@ -2,6 +2,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Core.Formats;
 
@@ -27,7 +28,7 @@ public static class JsonFile
         string fullPath = Path.GetFullPath(path);
         if (!File.Exists(fullPath))
             throw new DiagnosticException(code, $"the file does not exist; {purpose}", fullPath);
-        if (new FileInfo(fullPath).Length > MaxBytes)
+        if (LinkedFile.Length(fullPath) > MaxBytes)
             throw new DiagnosticException(code, $"the file has more than {MaxBytes} bytes, which no such file has", fullPath);
         try
         {

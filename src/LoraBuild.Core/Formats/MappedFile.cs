@@ -2,6 +2,7 @@
 using System.IO.MemoryMappedFiles;
 using System.Runtime.InteropServices;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Core.Formats;
 
@@ -31,7 +32,7 @@ public sealed unsafe partial class MappedFile : IDisposable
         string fullPath = System.IO.Path.GetFullPath(path);
         try
         {
-            long length = new FileInfo(fullPath).Length;
+            long length = LinkedFile.Length(fullPath) ?? throw new FileNotFoundException($"Could not find file '{fullPath}'.");
             if (length == 0) // an empty file cannot be mapped
                 return new MappedFile(fullPath, 0, null, null, null);
             MemoryMappedFile file = MemoryMappedFile.CreateFromFile(fullPath, FileMode.Open, null, 0, MemoryMappedFileAccess.Read);

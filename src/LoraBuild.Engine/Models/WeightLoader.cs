@@ -1,6 +1,7 @@
 // Brings the tensors of a model directory into memory: mapped where nothing has to change, copied otherwise.
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.IO;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -101,7 +102,7 @@ internal sealed class WeightLoader : IDisposable
 
         if (!maps.TryGetValue((file, type), out Tensor? map))
         {
-            long elements = new FileInfo(file.Path).Length / entry.Dtype.ByteSize();
+            long elements = LinkedFile.Length(file.Path)!.Value / entry.Dtype.ByteSize();
             map = from_file(file.Path, shared: false, size: elements, dtype: type).DetachFromDisposeScope();
             maps.Add((file, type), map);
         }

@@ -29,6 +29,16 @@ public sealed class SafetensorsTests
     }
 
     [Fact]
+    public void A_link_is_read_as_the_file_that_it_leads_to()
+    {
+        using TemporaryFolder folder = new();
+        SafetensorsWriter.Write(folder.File("x.safetensors"), [TensorToWrite.FromFloat32("f", [2], new float[] { 1, 2 })]);
+        File.CreateSymbolicLink(folder.File("link.safetensors"), "x.safetensors");
+        using SafetensorsFile file = SafetensorsFile.Open(folder.File("link.safetensors"));
+        Assert.Equal([1, 2], file.ReadFloat32("f"));
+    }
+
+    [Fact]
     public void Values_come_back_as_they_were_written()
     {
         using TemporaryFolder folder = new();
