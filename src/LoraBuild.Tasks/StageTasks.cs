@@ -1,4 +1,4 @@
-// The six stages and the fingerprints as tasks. What they do stands in the worker; here are only names and parameters.
+// The six stages, the fingerprints and the fetching of the base model as tasks. What they do stands in the worker; here are only names and parameters.
 namespace LoraBuild.Tasks;
 
 /// <summary>Sources of the recipe → dataset/.</summary>
@@ -50,6 +50,15 @@ public sealed class ExportGguf : LoraBuildTask
 public sealed class ComputeFingerprints : LoraBuildTask
 {
     protected override string Verb => "fingerprint";
+}
+
+/// <summary>Fetches the recipe's base model and tokenizer into the Hugging Face cache, where they are named by hub ids and are not there.</summary>
+public sealed class FetchBaseModel : LoraBuildTask
+{
+    protected override string Verb => "fetch";
+
+    /// <summary>A branch is taken as it was when it was fetched: a build asks the network for nothing that is there.</summary>
+    protected override void AddOptions(WorkerRequest request) => request.Add("if-missing", "true");
 }
 
 /// <summary>Says what each stage would do and why; runs nothing.</summary>

@@ -8,10 +8,13 @@ internal sealed record BuildResult(int ExitCode, string Output, TimeSpan Time);
 
 internal static class Dotnet
 {
-    public static BuildResult Run(string directory, params string[] arguments)
+    public static BuildResult Run(string directory, params string[] arguments) => Run(directory, new Dictionary<string, string>(), arguments);
+
+    /// <param name="environment">Beyond what this process has.</param>
+    public static BuildResult Run(string directory, IReadOnlyDictionary<string, string> environment, params string[] arguments)
     {
         Stopwatch watch = Stopwatch.StartNew();
-        using Process process = Start(directory, "dotnet", arguments, out StringBuilder output);
+        using Process process = Start(directory, "dotnet", arguments, out StringBuilder output, environment);
         if (!process.WaitForExit(TimeSpan.FromMinutes(5)))
         {
             process.Kill(entireProcessTree: true);
@@ -24,7 +27,7 @@ internal static class Dotnet
     }
 
     /// <param name="output">Standard output and error together, growing while the program runs; lock it to read.</param>
-    public static Process Start(string directory, string program, IEnumerable<string> arguments, out StringBuilder output)
+    public static Process Start(string directory, string program, IEnumerable<string> arguments, out StringBuilder output, IReadOnlyDictionary<string, string>? environment = null)
     {
         ProcessStartInfo start = new(program)
         {
@@ -39,6 +42,8 @@ internal static class Dotnet
         // A test host's own MSBuild settings are not those of a person's shell.
         foreach (string name in start.Environment.Keys.Where(k => k.StartsWith("MSBuild", StringComparison.OrdinalIgnoreCase) && k != "MSBUILDDISABLENODEREUSE").ToList())
             start.Environment.Remove(name);
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+            start.Environment[name] = value;
         StringBuilder text = new();
         Process process = new() { StartInfo = start };
         process.OutputDataReceived += (_, e) => Append(e.Data);

@@ -111,7 +111,7 @@ public sealed class PipelineBuildTests
         BuildResult build = pipeline.Build("-p:BaseModel=example/does-not-exist");
         Assert.Equal(1, build.ExitCode);
         Assert.Contains("error LB0051", build.Output, StringComparison.Ordinal);
-        Assert.Contains("hf download example/does-not-exist", build.Output, StringComparison.Ordinal);
+        Assert.Contains("lorabuild fetch example/does-not-exist (a build does so itself with -p:FetchModels=true)", build.Output, StringComparison.Ordinal);
     }
 
     [Fact]

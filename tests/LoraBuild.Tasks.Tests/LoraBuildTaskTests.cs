@@ -34,6 +34,15 @@ public sealed class LoraBuildTaskTests : IDisposable
     }
 
     [Fact]
+    public void A_build_fetches_only_what_is_missing()
+    {
+        Assert.True(Create<FetchBaseModel>("exit 0").Execute());
+        JsonNode request = JsonNode.Parse(File.ReadAllText(Path.Combine(directory, "out", "obj", "fetch.request.json")))!;
+        Assert.Equal("fetch", (string)request["verb"]!);
+        Assert.Equal("true", (string)request["options"]!["if-missing"]![0]!);
+    }
+
+    [Fact]
     public void Diagnostics_become_errors_and_warnings_with_their_place()
     {
         PrepareDataset task = Create<PrepareDataset>("""

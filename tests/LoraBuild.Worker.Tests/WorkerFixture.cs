@@ -18,6 +18,9 @@ internal sealed class WorkerFixture : IDisposable
 
     public string Directory { get; } = System.IO.Directory.CreateTempSubdirectory("lorabuild-worker-").FullName;
 
+    /// <summary>The environment that the program sees.</summary>
+    public Dictionary<string, string> Variables { get; } = [];
+
     /// <summary>The byte-level tokenizer with a ChatML template of the end-to-end tests.</summary>
     public static string Tokenizer => Path.Combine(Repository, "tests", "LoraBuild.EndToEnd.Tests", "fixtures", "tiny-model");
 
@@ -29,7 +32,7 @@ internal sealed class WorkerFixture : IDisposable
         using StringWriter error = new();
         using CancellationTokenSource cancellation = new();
         using MemoryStream standardInput = new(Encoding.UTF8.GetBytes(input));
-        WorkerHost host = new(standardInput, output, error, _ => null, Directory, IsTerminal: false);
+        WorkerHost host = new(standardInput, output, error, name => Variables.GetValueOrDefault(name), Directory, IsTerminal: false);
         int exitCode = CommandLine.Run(arguments, host, cancellation);
         return new Outcome(exitCode, Encoding.UTF8.GetString(output.ToArray()), error.ToString());
     }

@@ -92,6 +92,10 @@ public sealed class ModelFiles : IDisposable
         }
     }
 
+    /// <summary>The files that an index names, sorted. Each is a plain file name.</summary>
+    /// <exception cref="DiagnosticException">LB0407: the index is damaged or names a file elsewhere.</exception>
+    public static IReadOnlyList<string> ShardNames(string indexFile) => [.. ReadIndex(Path.GetDirectoryName(indexFile)!, indexFile).Keys];
+
     private static SortedDictionary<string, List<string>> ReadIndex(string directory, string index)
     {
         JsonObject root = JsonFile.ReadObject(index, "LB0407", "it names the shard of every tensor");

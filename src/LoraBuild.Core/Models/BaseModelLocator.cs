@@ -1,38 +1,40 @@
 // Finds the directory behind a model's name: a local directory, else a snapshot in the Hugging Face cache. No network.
-using System.Text.RegularExpressions;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Hub;
+using LoraBuild.Core.IO;
 using LoraBuild.Core.Recipes;
 
 namespace LoraBuild.Core.Models;
 
 /// <summary>Resolves <c>base.model</c>. Nothing is read from the environment: the caller says where caches are.</summary>
-public static partial class BaseModelLocator
+public static class BaseModelLocator
 {
-    // huggingface_hub: repository ids have at most 96 characters.
-    private const int MaxIdLength = 96;
+    private const int NamesInMessage = 3;
 
-    /// <summary>The absolute directory that holds the model.</summary>
     /// <param name="modelOrId">A directory, or a hub id <c>org/name[@revision]</c>; the revision is a branch, tag or commit, by default <c>main</c>.</param>
     /// <param name="cacheRoots">Hugging Face caches in the order of search: what <c>HF_HUB_CACHE</c> names, or what <c>HF_HOME</c> names (its <c>hub</c> folder is looked into too).</param>
     /// <param name="place">Where the recipe names the model, for the diagnostic.</param>
-    /// <param name="requiredFile">What the directory must hold; <c>tokenizer.json</c> when only the tokenizer is wanted.</param>
-    /// <exception cref="DiagnosticException">LB0051 nowhere, LB0052 the directory is no model, LB0053 not a model's name, LB0054 the cache holds another revision or an unfinished download.</exception>
-    public static string Locate(string modelOrId, IReadOnlyList<string> cacheRoots, RecipePlace? place = null, string requiredFile = "config.json")
+    /// <exception cref="DiagnosticException">LB0051 nowhere, LB0052 the directory is no model, LB0053 not a model's name, LB0054 the cache holds another revision, LB0055 the cached download lacks files.</exception>
+    public static LocatedModel Locate(string modelOrId, IReadOnlyList<string> cacheRoots, RecipePlace? place = null, ModelContent content = ModelContent.Weights)
     {
         place ??= RecipePlace.None;
         if (modelOrId.Length == 0 || modelOrId.Contains('\0', StringComparison.Ordinal))
             throw Error("LB0053", "the model's name is empty; write a directory or org/name.", place);
         if (Directory.Exists(modelOrId))
-            return InDirectory(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelOrId)), requiredFile, place);
-        if (Path.IsPathRooted(modelOrId) || modelOrId.StartsWith('.') || modelOrId.Contains('\\', StringComparison.Ordinal))
-            throw Error("LB0052", $"the model's directory {modelOrId} does not exist. Fetch one there with: hf download ORG/NAME --local-dir {Quoted(modelOrId)} (older: huggingface-cli download …). Or name another directory or a hub id: -p:BaseModel=… in a build, --set base.model=… on the command line.", place);
-        return InCache(modelOrId, cacheRoots, requiredFile, place);
+            return InDirectory(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelOrId)), FileOf(content), place);
+        if (HubName.IsPath(modelOrId))
+            throw Error("LB0052", $"the model's directory {modelOrId} does not exist. Name another one, or a hub id (org/name), which can be fetched with: lorabuild fetch org/name. {OtherModel}", place);
+        return InCache(HubName.Parse(modelOrId, place), cacheRoots, content, place);
     }
 
-    private static string InDirectory(string directory, string requiredFile, RecipePlace place)
+    /// <summary>The file that tells a directory with this content from any other.</summary>
+    private static string FileOf(ModelContent content) => content == ModelContent.Tokenizer ? "tokenizer.json" : "config.json";
+
+    private static LocatedModel InDirectory(string directory, string requiredFile, RecipePlace place)
     {
         if (File.Exists(Path.Combine(directory, requiredFile)))
-            return directory;
+            return HubCache.IdentityOf(directory) is { } known ? new LocatedModel(directory, known.Id, null, known.Commit) : new LocatedModel(directory);
         string beneath = Directory.EnumerateDirectories(directory)
             .Where(d => File.Exists(Path.Combine(d, requiredFile)))
             .Select(d => Path.GetFileName(d))
@@ -41,54 +43,52 @@ public static partial class BaseModelLocator
         throw Error("LB0052", $"{directory} holds no {requiredFile}, so it is not a model in Hugging Face's form.{beneath}", place);
     }
 
-    private static string Quoted(string path) => path.Contains(' ', StringComparison.Ordinal) ? $"\"{path}\"" : path;
-
-    private static string InCache(string name, IReadOnlyList<string> cacheRoots, string requiredFile, RecipePlace place)
+    private static LocatedModel InCache(HubName name, IReadOnlyList<string> cacheRoots, ModelContent content, RecipePlace place)
     {
-        int at = name.IndexOf('@', StringComparison.Ordinal);
-        string id = at < 0 ? name : name[..at];
-        string revision = at < 0 ? "main" : name[(at + 1)..];
-        if (id.Length > MaxIdLength || !HubId().IsMatch(id) || id.Contains("--", StringComparison.Ordinal) || id.Contains("..", StringComparison.Ordinal))
-            throw Error("LB0053", $"'{name}' is neither a directory nor a hub id; a hub id has the form org/name or org/name@revision.", place);
-        if (!Revision().IsMatch(revision) || revision.Contains("..", StringComparison.Ordinal))
-            throw Error("LB0053", $"'{revision}' is no revision; write a branch, a tag or a commit after the @ of {name}.", place);
-
-        string folder = "models--" + id.Replace("/", "--", StringComparison.Ordinal);
-        List<string> repositories = [.. cacheRoots.SelectMany(root => new[] { Path.Combine(root, folder), Path.Combine(root, "hub", folder) }).Select(Path.GetFullPath).Where(Directory.Exists)];
+        IReadOnlyList<string> repositories = HubCache.Repositories(cacheRoots, name.Id);
+        (HubSnapshot Snapshot, IReadOnlyList<string> Missing)? unfinished = null;
         foreach (string repository in repositories)
         {
-            if (Snapshot(repository, revision) is { } snapshot && File.Exists(Path.Combine(snapshot, requiredFile)))
-                return snapshot;
+            if (HubCache.Find(repository, name.RevisionOrMain) is not { } snapshot)
+                continue;
+            IReadOnlyList<string> missing = MissingFiles(snapshot.Directory, content);
+            if (missing.Count == 0)
+                return new LocatedModel(snapshot.Directory, name.Id, name.RevisionOrMain, snapshot.Commit);
+            unfinished ??= (snapshot, missing);
         }
 
+        if (unfinished is { } found)
+            throw Error("LB0055", $"the cache holds {name}, but not all of it: {Names(found.Missing)} missing in {found.Snapshot.Directory}. {Mend(name)}", place);
         throw repositories.Count > 0
-            ? Error("LB0054", $"the cache holds {id}, but not revision {revision} with its {requiredFile} (searched: {string.Join(", ", repositories)}). {Mend(id, at < 0 ? null : revision)}", place)
-            : Error("LB0051", $"the model {name} is neither a directory nor in a Hugging Face cache (searched: {(cacheRoots.Count == 0 ? "no cache" : string.Join(", ", cacheRoots))}). {Mend(id, at < 0 ? null : revision)}", place);
+            ? Error("LB0054", $"the cache holds {name.Id}, but not revision {name.RevisionOrMain} (searched: {string.Join(", ", repositories)}). {Mend(name)}", place)
+            : Error("LB0051", $"the model {name} is neither a directory nor in a Hugging Face cache (searched: {(cacheRoots.Count == 0 ? "no cache" : string.Join(", ", cacheRoots))}). {Mend(name)}", place);
     }
 
-    /// <summary>Cache layout: <c>refs/REVISION</c> holds a commit, <c>snapshots/COMMIT</c> its files.</summary>
-    private static string? Snapshot(string repository, string revision)
+    /// <summary>A link of an interrupted download leads to a blob that is not there: that file is missing, too.</summary>
+    private static IReadOnlyList<string> MissingFiles(string directory, ModelContent content)
     {
-        string reference = Path.Combine(repository, "refs", revision);
-        string commit = File.Exists(reference) ? File.ReadAllText(reference).Trim() : revision;
-        if (!Commit().IsMatch(commit))
-            return null;
-        string snapshot = Path.Combine(repository, "snapshots", commit);
-        return Directory.Exists(snapshot) ? snapshot : null;
+        if (!Has(FileOf(content)))
+            return [FileOf(content)];
+        if (content != ModelContent.Weights || Has(ModelFiles.SingleFileName))
+            return [];
+        return Has(ModelFiles.IndexFileName)
+            ? [.. ModelFiles.ShardNames(Path.Combine(directory, ModelFiles.IndexFileName)).Where(shard => !Has(shard))]
+            : [ModelFiles.SingleFileName];
+
+        bool Has(string file) => LinkedFile.Length(Path.Combine(directory, file)) is not null;
     }
 
-    private static string Mend(string id, string? revision) =>
-        $"Fetch it with: hf download {id}{(revision is null ? "" : $" --revision {revision}")} (older: huggingface-cli download …). Or give a directory: -p:BaseModel=DIR in a build, --set base.model=DIR on the command line.";
+    private static string Names(IReadOnlyList<string> files)
+    {
+        string shown = string.Join(", ", files.Take(NamesInMessage));
+        return files.Count > NamesInMessage ? $"{shown} and {files.Count - NamesInMessage} more are" : files.Count == 1 ? $"{shown} is" : $"{shown} are";
+    }
+
+    private const string OtherModel = "Another model: -p:BaseModel=… in a build, --set base.model=… on the command line.";
+
+    private static string Mend(HubName name) =>
+        $"Fetch it with: lorabuild fetch {name} (a build does so itself with -p:FetchModels=true). Or give a directory: -p:BaseModel=DIR in a build, --set base.model=DIR on the command line.";
 
     private static DiagnosticException Error(string code, string message, RecipePlace place) =>
         new(code, message, place.File, place.Line, place.Column);
-
-    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)?(?<![.-])\z", RegexOptions.CultureInvariant)]
-    private static partial Regex HubId();
-
-    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._/-]{0,127}\z", RegexOptions.CultureInvariant)]
-    private static partial Regex Revision();
-
-    [GeneratedRegex(@"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}\z", RegexOptions.CultureInvariant)]
-    private static partial Regex Commit();
 }

@@ -25,15 +25,5 @@ public sealed record WorkerHost(Stream Input, Stream Output, TextWriter Error, F
     public string Absolute(string path) => Path.GetFullPath(path, CurrentDirectory);
 
     /// <summary>The Hugging Face caches of this machine, in the order of search.</summary>
-    public IReadOnlyList<string> ModelCaches()
-    {
-        List<string> caches = [];
-        if (Environment("HF_HUB_CACHE") is { Length: > 0 } hub)
-            caches.Add(hub);
-        if (Environment("HF_HOME") is { Length: > 0 } home)
-            caches.Add(home);
-        else if (Environment("HOME") is { Length: > 0 } user)
-            caches.Add(Path.Combine(Environment("XDG_CACHE_HOME") is { Length: > 0 } cache ? cache : Path.Combine(user, ".cache"), "huggingface"));
-        return caches;
-    }
+    public IReadOnlyList<string> ModelCaches() => HubSettings.Caches(Environment);
 }

@@ -41,7 +41,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
 
         try
         {
-            string directory = BaseModelLocator.Locate(recipe.Base.Model, modelCaches, recipe.PlaceOf("base.model"));
+            string directory = BaseModelLocator.Locate(recipe.Base.Model, modelCaches, recipe.PlaceOf("base.model"), StageInputs.BaseContent(recipe)).Directory;
             return new PipelinePlan(stages, TrainingOf(recipe, layout, ModelConfig.Load(directory)), ExportProblem(recipe, directory));
         }
         catch (DiagnosticException e)

@@ -14,6 +14,9 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     /// <summary>The files of a directory that make its tokenizer.</summary>
     public static IReadOnlyList<string> TokenizerFiles { get; } = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"];
 
+    /// <summary>What training reads of the base model.</summary>
+    public static ModelContent BaseContent(Recipe recipe) => recipe.Base.Weights == "random" ? ModelContent.Shape : ModelContent.Weights;
+
     /// <summary>Stands for content that is not there; the stage itself says what is wrong when it runs.</summary>
     private const string Missing = "missing";
 
@@ -100,7 +103,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
 
     private void AddModel(SortedDictionary<string, string> inputs)
     {
-        if (Locate(recipe.Base.Model, "config.json") is not { } directory)
+        if (Locate(recipe.Base.Model, BaseContent(recipe)) is not { } directory)
         {
             inputs["base/"] = Missing;
             return;
@@ -114,7 +117,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
 
     private void AddTokenizer(SortedDictionary<string, string> inputs)
     {
-        if (Locate(recipe.Base.Tokenizer ?? recipe.Base.Model, "tokenizer.json") is not { } directory)
+        if (Locate(recipe.Base.Tokenizer ?? recipe.Base.Model, ModelContent.Tokenizer) is not { } directory)
         {
             inputs["tokenizer/"] = Missing;
             return;
@@ -160,11 +163,11 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     private void AddFile(SortedDictionary<string, string> inputs, string name, string path) =>
         inputs[name] = File.Exists(path) ? hasher.Hash(path) : Missing;
 
-    private string? Locate(string model, string requiredFile)
+    private string? Locate(string model, ModelContent content)
     {
         try
         {
-            return BaseModelLocator.Locate(model, modelCaches, requiredFile: requiredFile);
+            return BaseModelLocator.Locate(model, modelCaches, content: content).Directory;
         }
         catch (DiagnosticException)
         {

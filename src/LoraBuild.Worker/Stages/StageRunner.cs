@@ -12,15 +12,19 @@ namespace LoraBuild.Worker.Stages;
 /// <param name="Fingerprint">Of everything that decides the stage's outputs.</param>
 public sealed record StageWork(Recipe Recipe, StageLayout Layout, IReadOnlyList<string> ModelCaches, string Work, string Fingerprint, IReporter Reporter, CancellationToken Cancellation)
 {
-    /// <summary>The directory of the base model.</summary>
+    /// <summary>The base model: its directory and, where it comes from a hub's cache, its id, revision and commit.</summary>
     /// <exception cref="DiagnosticException">LB005x: it is nowhere; with the command that fetches it.</exception>
-    public string BaseModel() => BaseModelLocator.Locate(Recipe.Base.Model, ModelCaches, Recipe.PlaceOf("base.model"));
+    public LocatedModel LocatedBase() => BaseModelLocator.Locate(Recipe.Base.Model, ModelCaches, Recipe.PlaceOf("base.model"), StageInputs.BaseContent(Recipe));
+
+    /// <summary>The directory of the base model.</summary>
+    /// <exception cref="DiagnosticException">LB005x: it is nowhere.</exception>
+    public string BaseModel() => LocatedBase().Directory;
 
     /// <summary>The directory of the tokenizer: the model's own unless the recipe names another.</summary>
     /// <exception cref="DiagnosticException">LB005x: it is nowhere.</exception>
     public string TokenizerDirectory() => Recipe.Base.Tokenizer is { } tokenizer
-        ? BaseModelLocator.Locate(tokenizer, ModelCaches, Recipe.PlaceOf("base.tokenizer"), "tokenizer.json")
-        : BaseModel();
+        ? BaseModelLocator.Locate(tokenizer, ModelCaches, Recipe.PlaceOf("base.tokenizer"), ModelContent.Tokenizer).Directory
+        : BaseModelLocator.Locate(Recipe.Base.Model, ModelCaches, Recipe.PlaceOf("base.model"), ModelContent.Shape).Directory;
 
     /// <summary>The place in <see cref="Work"/> of an output.</summary>
     public string At(string output) => Path.Combine(Work, Path.GetRelativePath(Layout.Root, output));

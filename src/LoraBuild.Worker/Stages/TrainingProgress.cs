@@ -22,7 +22,7 @@ internal sealed class TrainingProgress(IReporter reporter) : ITrainingObserver
         reporter.Progress(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"train: step {step.Step}/{step.TotalSteps}  loss {step.Loss:F4}  rate {step.LearningRate:G3}  {step.TokensPerSecond:N0} tokens/s  {step.PeakMemoryBytes / 1e6:N0} MB  {Clock(step.TimeLeft)} left"),
+                $"train: step {step.Step}/{step.TotalSteps}  loss {step.Loss:F4}  rate {step.LearningRate:G3}  {step.TokensPerSecond:N0} tokens/s  {step.PeakMemoryBytes / 1e6:N0} MB  {Clock.Text(step.TimeLeft)} left"),
             new JsonObject
             {
                 ["stage"] = "train",
@@ -48,8 +48,4 @@ internal sealed class TrainingProgress(IReporter reporter) : ITrainingObserver
     public void Finished(TrainingResult result) => reporter.Message(string.Create(
         CultureInfo.InvariantCulture,
         $"train: done after {result.Step} steps{(result.BestStep is { } best ? $", best held-out loss {result.BestEvalLoss:F4} at step {best}" : "")}"));
-
-    private static string Clock(TimeSpan time) => time.TotalHours >= 1
-        ? string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:D2}:{time.Seconds:D2}")
-        : string.Create(CultureInfo.InvariantCulture, $"{time.Minutes}:{time.Seconds:D2}");
 }

@@ -14,6 +14,7 @@ internal static class AllVerbs
         MergeVerb.Create(runner),
         ExportGgufVerb.Create(runner),
         PlanVerb.Create(runner),
+        FetchVerb.Create(runner),
         PerplexityVerb.Create(runner),
         GenerateVerb.Create(runner),
         ChatVerb.Create(runner),

@@ -24,7 +24,7 @@ internal static class ModelArguments
     {
         string name = context.Value(SharedOptions.Model) ?? throw VerbContext.Missing(SharedOptions.Model.Name);
         string directory = context.Host.Absolute(name);
-        return BaseModelLocator.Locate(Directory.Exists(directory) ? directory : name, context.Host.ModelCaches());
+        return BaseModelLocator.Locate(Directory.Exists(directory) ? directory : name, context.Host.ModelCaches()).Directory;
     }
 
     public static string? AdapterDirectory(VerbContext context) =>

@@ -17,8 +17,8 @@ public sealed class BaseModelLocatorTests : IDisposable
     public void A_directory_with_a_config_is_itself()
     {
         Write("model/config.json", "{}");
-        Assert.Equal(At("model"), BaseModelLocator.Locate(At("model"), []));
-        Assert.Equal(At("model"), BaseModelLocator.Locate(At("x/../model") + "/", [], requiredFile: "config.json"));
+        Assert.Equal(new LocatedModel(At("model")), BaseModelLocator.Locate(At("model"), []));
+        Assert.Equal(At("model"), BaseModelLocator.Locate(At("x/../model") + "/", []).Directory);
     }
 
     [Theory]
@@ -27,11 +27,13 @@ public sealed class BaseModelLocatorTests : IDisposable
     [InlineData("org/name@v2", Second)]
     [InlineData("org/name@refs/pr/1", Second)]
     [InlineData("org/name@" + Second, Second)]
+    [InlineData("org/name@89abcde", Second)]
     public void A_hub_id_leads_to_the_snapshot_of_its_revision(string name, string commit)
     {
         WriteCache();
-        Assert.Equal(At($"hub/models--org--name/snapshots/{commit}"), BaseModelLocator.Locate(name, [At("hub")]));
-        Assert.Equal(At($"hub/models--org--name/snapshots/{commit}"), BaseModelLocator.Locate(name, [At("none"), folder]));
+        LocatedModel expected = new(At($"hub/models--org--name/snapshots/{commit}"), "org/name", name.Contains('@') ? name.Split('@')[1] : "main", commit);
+        Assert.Equal(expected, BaseModelLocator.Locate(name, [At("hub")]));
+        Assert.Equal(expected, BaseModelLocator.Locate(name, [At("none"), folder]));
     }
 
     [Fact]
@@ -39,14 +41,15 @@ public sealed class BaseModelLocatorTests : IDisposable
     {
         Write("models--gpt2/refs/main", First + "\n");
         Write($"models--gpt2/snapshots/{First}/config.json", "{}");
-        Assert.EndsWith(First, BaseModelLocator.Locate("gpt2", [folder]), StringComparison.Ordinal);
+        Write($"models--gpt2/snapshots/{First}/model.safetensors", "");
+        Assert.EndsWith(First, BaseModelLocator.Locate("gpt2", [folder]).Directory, StringComparison.Ordinal);
     }
 
     [Fact]
     public void A_tokenizer_needs_no_model()
     {
         Write("tokenizer/tokenizer.json", "{}");
-        Assert.Equal(At("tokenizer"), BaseModelLocator.Locate(At("tokenizer"), [], requiredFile: "tokenizer.json"));
+        Assert.Equal(At("tokenizer"), BaseModelLocator.Locate(At("tokenizer"), [], content: ModelContent.Tokenizer).Directory);
     }
 
     [Fact]
@@ -54,7 +57,7 @@ public sealed class BaseModelLocatorTests : IDisposable
     {
         Diagnostic found = Fails("google/gemma-3-4b-it@v1", "LB0051");
         Assert.Equal(
-            $"the model google/gemma-3-4b-it@v1 is neither a directory nor in a Hugging Face cache (searched: {At("hub")}). Fetch it with: hf download google/gemma-3-4b-it --revision v1 (older: huggingface-cli download …). Or give a directory: -p:BaseModel=DIR in a build, --set base.model=DIR on the command line.",
+            $"the model google/gemma-3-4b-it@v1 is neither a directory nor in a Hugging Face cache (searched: {At("hub")}). Fetch it with: lorabuild fetch google/gemma-3-4b-it@v1 (a build does so itself with -p:FetchModels=true). Or give a directory: -p:BaseModel=DIR in a build, --set base.model=DIR on the command line.",
             found.Message);
         Assert.Equal(("recipe.yaml", 3, 4), (found.File, found.Line, found.Column));
         Assert.Contains("searched: no cache", Assert.Throws<DiagnosticException>(() => BaseModelLocator.Locate("org/name", [])).Message, StringComparison.Ordinal);
@@ -67,7 +70,7 @@ public sealed class BaseModelLocatorTests : IDisposable
         Assert.Equal($"{At("empty")} holds no config.json, so it is not a model in Hugging Face's form.", Fails(At("empty"), "LB0052").Message);
         Write("outer/inner/config.json", "{}");
         Assert.EndsWith($"Did you mean {At("outer/inner")}?", Fails(At("outer"), "LB0052").Message, StringComparison.Ordinal);
-        Assert.StartsWith($"the model's directory {At("absent")} does not exist. Fetch one there with: hf download ORG/NAME --local-dir {At("absent")} ", Fails(At("absent"), "LB0052").Message, StringComparison.Ordinal);
+        Assert.StartsWith($"the model's directory {At("absent")} does not exist. Name another one, or a hub id (org/name), which can be fetched with: lorabuild fetch org/name. ", Fails(At("absent"), "LB0052").Message, StringComparison.Ordinal);
         Assert.StartsWith("the model's directory ./absent does not exist. ", Fails("./absent", "LB0052").Message, StringComparison.Ordinal);
     }
 
@@ -87,12 +90,62 @@ public sealed class BaseModelLocatorTests : IDisposable
     public void What_is_no_name_is_refused_and_leads_nowhere(string name) => Fails(name, "LB0053");
 
     [Fact]
-    public void A_cache_without_the_revision_or_with_an_unfinished_download_says_so()
+    public void A_cache_without_the_revision_says_so()
     {
         WriteCache();
-        Assert.StartsWith("the cache holds org/name, but not revision v9 with its config.json", Fails("org/name@v9", "LB0054").Message, StringComparison.Ordinal);
-        File.Delete(At($"hub/models--org--name/snapshots/{First}/config.json"));
-        Assert.Contains("Fetch it with: hf download org/name (", Fails("org/name", "LB0054").Message, StringComparison.Ordinal);
+        Assert.StartsWith("the cache holds org/name, but not revision v9 (searched: ", Fails("org/name@v9", "LB0054").Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_short_commit_that_two_snapshots_begin_with_is_none()
+    {
+        WriteCache();
+        Write($"hub/models--org--name/snapshots/{Second[..39]}0/config.json", "{}");
+        Fails("org/name@89abcde", "LB0054");
+    }
+
+    [Theory]
+    [InlineData("config.json")]
+    [InlineData("model.safetensors")]
+    public void An_unfinished_download_names_what_is_missing(string file)
+    {
+        WriteCache();
+        File.Delete(At($"hub/models--org--name/snapshots/{First}/{file}"));
+        Assert.StartsWith($"the cache holds org/name, but not all of it: {file} is missing in {At($"hub/models--org--name/snapshots/{First}")}. Fetch it with: lorabuild fetch org/name (", Fails("org/name", "LB0055").Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Shards_that_are_missing_are_named_and_so_are_links_that_lead_nowhere()
+    {
+        WriteCache();
+        string snapshot = $"hub/models--org--name/snapshots/{First}/";
+        File.Delete(At(snapshot + "model.safetensors"));
+        Write(snapshot + "model.safetensors.index.json", """{"weight_map": {"a": "m-1.safetensors", "b": "m-2.safetensors", "c": "m-3.safetensors"}}""");
+        Write(snapshot + "m-2.safetensors", "");
+        File.CreateSymbolicLink(At(snapshot + "m-3.safetensors"), "../../blobs/gone");
+        Assert.Contains("m-1.safetensors, m-3.safetensors are missing", Fails("org/name", "LB0055").Message, StringComparison.Ordinal);
+        Assert.Equal(At(snapshot.TrimEnd('/')), BaseModelLocator.Locate("org/name", [At("hub")], content: ModelContent.Shape).Directory);
+        Write(snapshot + "m-1.safetensors", "");
+        File.Delete(At(snapshot + "m-3.safetensors"));
+        Write(snapshot + "m-3.safetensors", "");
+        Assert.Equal(First, BaseModelLocator.Locate("org/name", [At("hub")]).Commit);
+    }
+
+    [Fact]
+    public void A_whole_model_in_a_later_cache_is_preferred_to_an_unfinished_one()
+    {
+        WriteCache();
+        Write("first/models--org--name/refs/main", First);
+        Write($"first/models--org--name/snapshots/{First}/config.json", "{}");
+        Assert.StartsWith(At("hub"), BaseModelLocator.Locate("org/name", [At("first"), At("hub")]).Directory, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_directory_inside_a_cache_knows_its_id_and_commit()
+    {
+        WriteCache();
+        string snapshot = At($"hub/models--org--name/snapshots/{First}");
+        Assert.Equal(new LocatedModel(snapshot, "org/name", null, First), BaseModelLocator.Locate(snapshot, []));
     }
 
     [Fact]
@@ -118,6 +171,8 @@ public sealed class BaseModelLocatorTests : IDisposable
         Write("hub/models--org--name/refs/refs/pr/1", Second);
         Write($"hub/models--org--name/snapshots/{First}/config.json", "{}");
         Write($"hub/models--org--name/snapshots/{Second}/config.json", "{}");
+        Write($"hub/models--org--name/snapshots/{First}/model.safetensors", "");
+        Write($"hub/models--org--name/snapshots/{Second}/model.safetensors", "");
     }
 
     private Diagnostic Fails(string name, string code)

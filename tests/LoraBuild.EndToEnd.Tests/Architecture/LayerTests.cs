@@ -63,7 +63,7 @@ public sealed partial class LayerTests
         Assert.Empty(Directory.EnumerateFiles(Repository.In("src", "LoraBuild.Sdk"), "*.cs", SearchOption.AllDirectories));
         IEnumerable<string> targets = XDocument.Load(Repository.In("src", "LoraBuild.Sdk", "Sdk", "Sdk.targets")).Descendants("Target").Select(t => t.Attribute("Name")!.Value).Where(name => name[0] != '_');
         Assert.Equal(
-            ["ApplyChatTemplate", "Build", "Clean", "EvaluatePerplexity", "ExportGguf", "MergeAndUnload", "Plan", "PrepareDataset", "Rebuild", "TrainAdapter"],
+            ["ApplyChatTemplate", "Build", "Clean", "EvaluatePerplexity", "ExportGguf", "FetchBaseModel", "MergeAndUnload", "Plan", "PrepareDataset", "Rebuild", "TrainAdapter"],
             targets.Order(StringComparer.Ordinal));
     }
 
