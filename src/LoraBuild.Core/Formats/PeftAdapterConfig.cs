@@ -34,12 +34,15 @@ public sealed record PeftAdapterConfig
     public bool UseDora { get; init; }
     public bool EnsureWeightTying { get; init; }
 
+    /// <summary>Module name or its end to the ids of the rows that are trained alone; a list without a name is the input embedding's.</summary>
+    public IReadOnlyDictionary<string, IReadOnlyList<int>> TrainableTokenIndices { get; init; } = new Dictionary<string, IReadOnlyList<int>>();
+
     /// <summary>none | all | lora_only.</summary>
     public string Bias { get; init; } = "none";
     public string TaskType { get; init; } = "CAUSAL_LM";
     public bool InferenceMode { get; init; } = true;
 
-    /// <summary>Keys of the file that are not named above, written back unchanged.</summary>
+    /// <summary>Keys of the file that are not named above, and those that are only read (<see cref="TrainableTokenIndices"/>); written back unchanged.</summary>
     public JsonObject Extra { get; init; } = [];
 
     /// <summary>s of W + s·BA for a module: alpha / r, or alpha / √r with rsLoRA; patterns respected.</summary>

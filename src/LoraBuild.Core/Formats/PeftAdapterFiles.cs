@@ -5,13 +5,21 @@ namespace LoraBuild.Core.Formats;
 
 /// <summary>The low-rank pair of one module.</summary>
 /// <param name="ModulePath">Path in the base model, e.g. <c>model.layers.0.self_attn.q_proj</c>.</param>
-/// <param name="A">[r, in]</param>
-/// <param name="B">[out, r]</param>
+/// <param name="A">[r, in]; of an embedding [r, vocabulary].</param>
+/// <param name="B">[out, r]; of an embedding [hidden, r].</param>
 /// <param name="Magnitude">DoRA: [out]; null otherwise.</param>
-public sealed record LoraPair(string ModulePath, TensorEntry A, TensorEntry B, TensorEntry? Magnitude)
+/// <param name="IsEmbedding">W + s·(BA)ᵀ in place of W + s·BA.</param>
+public sealed record LoraPair(string ModulePath, TensorEntry A, TensorEntry B, TensorEntry? Magnitude, bool IsEmbedding = false)
 {
     public int R => (int)A.Shape[0];
+
+    /// <summary>Of the base weight that fits.</summary>
+    public long[] WeightShape => IsEmbedding ? [A.Shape[1], B.Shape[0]] : [B.Shape[0], A.Shape[1]];
 }
+
+/// <summary>Single rows of an embedding or head that were trained in place of the base's.</summary>
+/// <param name="Rows">[ids, hidden]: the new values, not differences.</param>
+public sealed record TrainedRows(string ModulePath, TensorEntry Rows, IReadOnlyList<int> Ids);
 
 /// <summary>An open adapter. Dispose closes the weights.</summary>
 public sealed class PeftAdapterFiles : IDisposable
@@ -20,17 +28,15 @@ public sealed class PeftAdapterFiles : IDisposable
 
     /// <summary>What PEFT puts before the base model's module paths.</summary>
     public const string KeyPrefix = "base_model.model.";
-    private const string SuffixA = ".lora_A.weight";
-    private const string SuffixB = ".lora_B.weight";
-    private const string SuffixMagnitude = ".lora_magnitude_vector";
 
-    private PeftAdapterFiles(string directory, PeftAdapterConfig config, SafetensorsFile weights, IReadOnlyList<LoraPair> pairs, IReadOnlyDictionary<string, TensorEntry> replacements)
+    private readonly PeftAdapterContent content;
+
+    private PeftAdapterFiles(string directory, PeftAdapterConfig config, SafetensorsFile weights, PeftAdapterContent content)
     {
         Directory = directory;
         Config = config;
         Weights = weights;
-        Pairs = pairs;
-        Replacements = replacements;
+        this.content = content;
     }
 
     public string Directory { get; }
@@ -40,16 +46,25 @@ public sealed class PeftAdapterFiles : IDisposable
     public SafetensorsFile Weights { get; }
 
     /// <summary>In ordinal order of their module paths.</summary>
-    public IReadOnlyList<LoraPair> Pairs { get; }
+    public IReadOnlyList<LoraPair> Pairs => content.Pairs;
 
     /// <summary>Whole tensors that replace the base's (modules_to_save, trained biases), by base tensor name.</summary>
-    public IReadOnlyDictionary<string, TensorEntry> Replacements { get; }
+    public IReadOnlyDictionary<string, TensorEntry> Replacements => content.Replacements;
 
-    public static string KeyOfA(string modulePath) => KeyPrefix + modulePath + SuffixA;
+    /// <summary>
+    /// Frozen weights of embedding and head, by base tensor name: PEFT stores them beside an adapter on these modules, and where the vocabulary was resized.
+    /// They stand for the base's own; of a tied model for both.
+    /// </summary>
+    public IReadOnlyDictionary<string, TensorEntry> BaseWeights => content.BaseWeights;
 
-    public static string KeyOfB(string modulePath) => KeyPrefix + modulePath + SuffixB;
+    /// <summary>By module path, in ordinal order.</summary>
+    public IReadOnlyList<TrainedRows> TokenRows => content.TokenRows;
 
-    public static string KeyOfMagnitude(string modulePath) => KeyPrefix + modulePath + SuffixMagnitude;
+    public static string KeyOfA(string modulePath) => KeyPrefix + modulePath + PeftAdapterContent.SuffixA;
+
+    public static string KeyOfB(string modulePath) => KeyPrefix + modulePath + PeftAdapterContent.SuffixB;
+
+    public static string KeyOfMagnitude(string modulePath) => KeyPrefix + modulePath + PeftAdapterContent.SuffixMagnitude;
 
     /// <exception cref="DiagnosticException">LB0420–LB0422 the config; LB0423 the weights are missing or do not fit together; LB0400–LB0403 a damaged file.</exception>
     public static PeftAdapterFiles Read(string adapterDirectory)
@@ -62,8 +77,7 @@ public sealed class PeftAdapterFiles : IDisposable
         SafetensorsFile weights = SafetensorsFile.Open(path);
         try
         {
-            (List<LoraPair> pairs, SortedDictionary<string, TensorEntry> replacements) = Sort(weights, config);
-            return new PeftAdapterFiles(directory, config, weights, pairs, replacements);
+            return new PeftAdapterFiles(directory, config, weights, PeftAdapterContent.Of(weights, config));
         }
         catch
         {
@@ -80,54 +94,4 @@ public sealed class PeftAdapterFiles : IDisposable
     }
 
     public void Dispose() => Weights.Dispose();
-
-    private static (List<LoraPair> Pairs, SortedDictionary<string, TensorEntry> Replacements) Sort(SafetensorsFile weights, PeftAdapterConfig config)
-    {
-        SortedDictionary<string, TensorEntry> replacements = new(StringComparer.Ordinal);
-        SortedSet<string> modules = new(StringComparer.Ordinal);
-        foreach ((string key, TensorEntry entry) in weights.Tensors)
-        {
-            if (!key.StartsWith(KeyPrefix, StringComparison.Ordinal))
-                throw Wrong(weights, $"the key '{key}' does not start with '{KeyPrefix}'; is this an adapter of PEFT?");
-            if (!entry.Dtype.IsFloat())
-                throw Wrong(weights, $"'{key}' is {entry.Dtype.SafetensorsName()}; adapters hold floating-point tensors");
-            string name = key[KeyPrefix.Length..];
-            if (WithoutSuffix(name) is string module)
-                modules.Add(module);
-            else if (name.Contains("lora_", StringComparison.Ordinal))
-                throw Wrong(weights, $"'{key}' is a part of an adapter that is not supported (embedding factors, lora_bias or another method)");
-            else
-                replacements.Add(name, entry);
-        }
-
-        return ([.. modules.Select(m => Pair(weights, config, m))], replacements);
-    }
-
-    private static LoraPair Pair(SafetensorsFile weights, PeftAdapterConfig config, string module)
-    {
-        TensorEntry? Find(string key) => weights.Tensors.GetValueOrDefault(key);
-        if (Find(KeyOfA(module)) is not TensorEntry a || Find(KeyOfB(module)) is not TensorEntry b)
-            throw Wrong(weights, $"the module '{module}' lacks lora_A or lora_B");
-        TensorEntry? magnitude = Find(KeyOfMagnitude(module));
-        if (a.Shape.Length != 2 || b.Shape.Length != 2 || a.Shape[0] != b.Shape[1])
-            throw Wrong(weights, $"lora_A {a.ShapeText} and lora_B {b.ShapeText} of '{module}' do not fit: [r, in] and [out, r] are needed");
-        if (a.Shape[0] != config.RankOf(module))
-            throw Wrong(weights, $"lora_A of '{module}' has rank {a.Shape[0]} but adapter_config.json says r = {config.RankOf(module)}");
-        if (config.UseDora != magnitude is not null || (magnitude is not null && magnitude.ElementCount != b.Shape[0]))
-            throw Wrong(weights, config.UseDora ? $"use_dora needs '{KeyOfMagnitude(module)}' with {b.Shape[0]} values" : $"'{KeyOfMagnitude(module)}' belongs to DoRA, but use_dora is false");
-        return new LoraPair(module, a, b, magnitude);
-    }
-
-    private static string? WithoutSuffix(string name)
-    {
-        foreach (string suffix in (ReadOnlySpan<string>)[SuffixA, SuffixB, SuffixMagnitude])
-        {
-            if (name.EndsWith(suffix, StringComparison.Ordinal))
-                return name[..^suffix.Length];
-        }
-
-        return null;
-    }
-
-    private static DiagnosticException Wrong(SafetensorsFile weights, string message) => new("LB0423", message, weights.Path);
 }

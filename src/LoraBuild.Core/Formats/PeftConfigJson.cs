@@ -20,6 +20,9 @@ internal static class PeftConfigJson
         }
         """;
 
+    /// <summary>Keys that other versions and programs write and that change nothing.</summary>
+    private static readonly string[] Remarks = ["runtime_config", "unsloth_fixed", "unsloth_version", "modules_to_tie", "use_cache", "_name_or_path"];
+
     public static PeftAdapterConfig Parse(JsonObject root, string file)
     {
         ConfigReader reader = new(root, file, Code);
@@ -43,6 +46,7 @@ internal static class PeftConfigJson
             UseRslora = reader.Bool("use_rslora", false),
             UseDora = reader.Bool("use_dora", false),
             EnsureWeightTying = reader.Bool("ensure_weight_tying", false),
+            TrainableTokenIndices = TokenIndices(reader),
             Bias = reader.OptionalString("bias") ?? "none",
             TaskType = reader.OptionalString("task_type") ?? "CAUSAL_LM",
             InferenceMode = reader.Bool("inference_mode", true),
@@ -99,13 +103,12 @@ internal static class PeftConfigJson
             throw Unsupported("bias", "allowed are none, all, lora_only");
         if (reader.Root["init_lora_weights"] is JsonValue init && init.TryGetValue(out string? method)
             && (method.StartsWith("pissa", StringComparison.Ordinal) || method is "olora" or "corda" or "loftq" or "lora_ga"))
-            throw Unsupported("init_lora_weights", "this initialisation changes the base weights too, so the adapter does not fit the unchanged base; convert it in PEFT (save_pretrained with path_initial_model_for_weight_conversion)");
+            throw Unsupported("init_lora_weights", "this initialisation changes the base weights too, so the adapter as it is stored does not fit the unchanged base. Save it in PEFT with path_initial_model_for_weight_conversion: the converted form (init_lora_weights: true, twice the rank) is read");
         foreach ((string key, string reason) in new[]
         {
             ("lora_bias", "a bias inside the low-rank branch"),
             ("layer_replication", "layers that stand in the model several times"),
             ("target_parameters", "adapters on bare parameters (mixture of experts)"),
-            ("trainable_token_indices", "single trained embedding rows"),
             ("alora_invocation_tokens", "an adapter that acts only after certain tokens"),
             ("arrow_config", "routing between adapters"),
             ("use_qalora", "pooled inputs"),
@@ -118,6 +121,27 @@ internal static class PeftConfigJson
             if (IsSet(reader.Root[key]))
                 throw Unsupported(key, reason);
         }
+
+        // A feature of a later PEFT would be left out without a word.
+        JsonObject known = JsonNode.Parse(DefaultExtra)!.AsObject();
+        HashSet<string> own = [.. OwnKeys(new PeftAdapterConfig()).Keys];
+        foreach ((string key, JsonNode? value) in reader.Root)
+        {
+            if (!known.ContainsKey(key) && !own.Contains(key) && !Remarks.Contains(key) && IsSet(value))
+                throw Unsupported(key, "the key is not known; it may be a feature of a later PEFT that changes the update");
+        }
+    }
+
+    /// <summary>A list is the input embedding's; an object names modules.</summary>
+    private static Dictionary<string, IReadOnlyList<int>> TokenIndices(ConfigReader reader)
+    {
+        const string Key = "trainable_token_indices";
+        return reader.Root[Key] switch
+        {
+            null => [],
+            JsonObject => reader.Nested(Key)!.Root.Select(p => p.Key).ToDictionary(name => name, reader.Nested(Key)!.Ids),
+            _ => new() { ["embed_tokens"] = reader.Ids(Key) },
+        };
     }
 
     /// <summary>False for null, false, and empty objects and lists: how PEFT writes a feature that is off.</summary>

@@ -13,30 +13,40 @@ internal static class AdapterFit
         DiagnosticBag findings = new();
         void Misfit(string message) => findings.Report(Diagnostic.Error("LB0526", $"{message}; was this adapter trained on another base model ({files.Config.BaseModelNameOrPath ?? "not named"})?", files.Weights.Path));
 
-        Dictionary<string, LinearLayer> linears = model.LinearModules.ToDictionary(l => l.Path);
+        HashSet<string> linears = [.. model.LinearModules.Select(l => l.Path)];
         foreach (LoraPair pair in files.Pairs)
         {
-            if (!linears.TryGetValue(pair.ModulePath, out LinearLayer? linear))
-                Misfit($"the adapter has the module '{pair.ModulePath}', which is no linear module of the model");
-            else if (pair.A.Shape[1] != linear.InFeatures || pair.B.Shape[0] != linear.OutFeatures)
-                Misfit($"the adapter's '{pair.ModulePath}' maps {pair.A.Shape[1]} features to {pair.B.Shape[0]}, the model's {linear.InFeatures} to {linear.OutFeatures}");
+            string path = ModulePaths.Resolve(model.Spec, pair.ModulePath);
+            if (WeightNames.IsOfAnotherPart(path, model.Spec))
+                Misfit($"the adapter has the module '{pair.ModulePath}' of the vision tower or its projector, which are kept as they are; merge it in PEFT");
+            else if (!(pair.IsEmbedding ? path == model.Embedding.Path : linears.Contains(path)))
+                Misfit($"the adapter has the module '{pair.ModulePath}', which is no {(pair.IsEmbedding ? "embedding" : "linear module")} of the model");
+            else if (!model.Slots[$"{path}.weight"].Base.shape.AsSpan().SequenceEqual(pair.WeightShape))
+                Misfit($"the adapter's '{pair.ModulePath}' is for a weight {TensorShapes.Text(pair.WeightShape)}, the model's is {TensorShapes.Text(model.Slots[$"{path}.weight"].Base.shape)}");
         }
 
-        long[] wholeShape = [model.VocabSize, model.HiddenSize];
-        string[] whole = [$"{model.Embedding.Path}.weight", $"{model.Head.Path}.weight"];
-        foreach ((string name, TensorEntry entry) in files.Replacements)
+        foreach ((string stored, TensorEntry entry) in files.Replacements.Concat(files.BaseWeights))
         {
-            if (!whole.Contains(name))
-                Misfit($"the adapter replaces '{name}'; only {string.Join(" and ", whole)} can be replaced");
-            else if (!entry.Shape.AsSpan().SequenceEqual(wholeShape))
-                Misfit($"the adapter's '{name}' has the shape {entry.ShapeText}, the model's {TensorShapes.Text(wholeShape)}");
-            else if (!files.Config.ModulesToSave.Any(m => name.EndsWith($"{m}.weight", StringComparison.Ordinal)) && !files.Config.EnsureWeightTying)
-                Misfit($"the adapter replaces '{name}', but modules_to_save does not name it");
+            string name = ModulePaths.Resolve(model.Spec, stored);
+            if (!model.Slots.TryGetValue(name, out WeightSlot? slot))
+                Misfit($"the adapter replaces '{stored}', which the model does not have");
+            else if (!entry.Shape.AsSpan().SequenceEqual(slot.Base.shape))
+                Misfit($"the adapter's '{stored}' has the shape {entry.ShapeText}, the model's {TensorShapes.Text(slot.Base.shape)} (was the vocabulary resized before training?)");
         }
 
-        foreach (string name in whole)
+        foreach (TrainedRows rows in files.TokenRows)
         {
-            if (!files.Replacements.ContainsKey(name) && files.Config.ModulesToSave.Any(m => name.EndsWith($"{m}.weight", StringComparison.Ordinal)))
+            string path = ModulePaths.Resolve(model.Spec, rows.ModulePath);
+            if (path != model.Embedding.Path && path != model.Head.Path)
+                Misfit($"the adapter trains rows of '{rows.ModulePath}', which is neither {model.Embedding.Path} nor {model.Head.Path}");
+            else if (rows.Rows.Shape[1] != model.HiddenSize || rows.Ids.Any(id => id >= model.VocabSize))
+                Misfit($"the adapter trains rows {rows.Rows.ShapeText} with ids up to {rows.Ids.DefaultIfEmpty().Max()} of '{rows.ModulePath}', the model has {model.VocabSize} rows of {model.HiddenSize}");
+        }
+
+        string[] saved = [.. files.Replacements.Keys.Select(n => ModulePaths.Resolve(model.Spec, n))];
+        foreach (string name in (string[])[$"{model.Embedding.Path}.weight", $"{model.Head.Path}.weight"])
+        {
+            if (!saved.Contains(name) && files.Config.ModulesToSave.Any(m => name.EndsWith($"{m}.weight", StringComparison.Ordinal)))
                 Misfit($"modules_to_save asks for '{name}', which the file lacks");
         }
 

@@ -18,16 +18,22 @@ public sealed record AdapterPlan(IReadOnlyList<AdapterTarget> Targets, IReadOnly
 {
     public const string AllLinear = "all-linear";
 
+    /// <summary>What only the vision tower (SigLIP) and the projector of a multimodal model have; with a _ at the end: any name with it.</summary>
+    private static readonly string[] OtherParts = ["vision_", "multi_modal_", "mm_", "fc1", "fc2", "out_proj", "patch_embedding", "position_embedding"];
+
     private static readonly TimeSpan RegexLimit = TimeSpan.FromSeconds(1);
 
     /// <param name="options">What to match.</param>
     /// <param name="linearPaths">All linear modules in the order of the model, the head included.</param>
     /// <param name="embeddingPath">Path of the embedding.</param>
     /// <param name="isTied">Head and embedding share their weight.</param>
-    /// <exception cref="DiagnosticException">LB0520 nothing matches; LB0521 a bad expression; LB0522 a value out of range; LB0523 modules_to_save; LB0524 a module twice; LB0525 bias.</exception>
-    public static AdapterPlan Create(LoraOptions options, IReadOnlyList<string> linearPaths, string embeddingPath, bool isTied)
+    /// <param name="hasOtherParts">The model has parts that are not built, such as a vision tower: they are never matched.</param>
+    /// <exception cref="DiagnosticException">LB0520 nothing matches; LB0521 a bad expression; LB0522 a value out of range; LB0523 modules_to_save; LB0524 a module twice; LB0525 bias; LB0528 modules of a part that is not trained.</exception>
+    public static AdapterPlan Create(LoraOptions options, IReadOnlyList<string> linearPaths, string embeddingPath, bool isTied, bool hasOtherParts = false)
     {
         CheckValues(options);
+        if (hasOtherParts)
+            RefuseOtherParts(options);
         List<string> paths = [.. linearPaths.Where(p => IsTarget(p, options) && !IsExcluded(p, options))];
         CheckMatches(options, linearPaths, paths);
         List<string> saved = Saved(options, embeddingPath, isTied);
@@ -91,6 +97,19 @@ public sealed record AdapterPlan(IReadOnlyList<AdapterTarget> Targets, IReadOnly
         string[] parts = path.Split('.');
         int layers = Array.IndexOf(parts, "layers");
         return layers >= 0 && layers + 1 < parts.Length && int.TryParse(parts[layers + 1], NumberStyles.None, CultureInfo.InvariantCulture, out int layer) ? layer : null;
+    }
+
+    /// <summary>Names that q_proj and others share with the text are the text's; what can only mean the pictures is told.</summary>
+    private static void RefuseOtherParts(LoraOptions options)
+    {
+        DiagnosticBag findings = new();
+        foreach (string asked in options.TargetModulesPattern is string pattern ? [pattern] : options.TargetModules)
+        {
+            if (OtherParts.Any(part => options.TargetModulesPattern is null && !part.EndsWith('_') ? asked == part || asked.EndsWith('.' + part, StringComparison.Ordinal) : asked.Contains(part, StringComparison.Ordinal)))
+                findings.Report(Diagnostic.Error("LB0528", $"target_modules asks for '{asked}', which is in the model's vision tower or its projector. They are kept as they are: only text is trained here, and no gradient of a text reaches them. Name modules of the language model"));
+        }
+
+        findings.ThrowIfErrors();
     }
 
     private static void CheckMatches(LoraOptions options, IReadOnlyList<string> linearPaths, List<string> matched)

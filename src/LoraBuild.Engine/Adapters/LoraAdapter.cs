@@ -13,31 +13,25 @@ public sealed class LoraAdapter : IDisposable
     private readonly CausalLM model;
     private readonly PeftAdapterConfig config;
     private readonly AdapterSwitch shared;
-    private readonly List<(string Path, Parameter Value)> saved; // under a kept tie both paths hold one parameter
+    private readonly AdapterTensors tensors;
 
-    private LoraAdapter(CausalLM model, PeftAdapterConfig config, AdapterSwitch shared, List<LoraLinear> modules, List<(string Path, Parameter Value)> saved)
+    private LoraAdapter(CausalLM model, PeftAdapterConfig config, AdapterSwitch shared, AdapterTensors tensors)
     {
         this.model = model;
         this.config = config;
         this.shared = shared;
-        Modules = modules;
-        this.saved = saved;
+        this.tensors = tensors;
+        IReadOnlyList<LoraLinear> modules = tensors.Modules;
         Dictionary<string, LinearLayer> linears = model.LinearModules.ToDictionary(l => l.Path);
         foreach (LoraLinear module in modules)
             linears[module.Target.Path].Adapter = module;
-        foreach ((string path, Parameter value) in saved)
-        {
-            ReplacedWeight replacement = new(value, () => shared.IsEnabled);
-            if (path == model.Head.Path)
-                model.Head.Replacement = replacement;
-            else
-                model.Embedding.Replacement = replacement;
-        }
-
+        model.Embedding.Adapter = tensors.Embedding;
+        foreach ((string name, Tensor value) in tensors.Replaced)
+            model.Slots[name].Replacement = new ReplacedWeight(value, () => shared.IsEnabled);
         model.AdapterParameters = Parameters();
     }
 
-    public IReadOnlyList<LoraLinear> Modules { get; }
+    public IReadOnlyList<LoraLinear> Modules => tensors.Modules;
 
     /// <summary>What adapter_config.json says.</summary>
     public PeftAdapterConfig Config => config;
@@ -54,7 +48,7 @@ public sealed class LoraAdapter : IDisposable
     public static LoraAdapter Attach(CausalLM model, LoraOptions options)
     {
         CheckFree(model);
-        AdapterPlan plan = Plan(model, options, isTrainable: true);
+        AdapterPlan plan = Plan(model, options);
         Dictionary<string, LinearLayer> linears = model.LinearModules.ToDictionary(l => l.Path);
         AdapterSwitch shared = new();
         using var noGrad = no_grad();
@@ -78,48 +72,25 @@ public sealed class LoraAdapter : IDisposable
             modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared));
         }
 
-        List<(string, Parameter)> saved = [];
+        AdapterTensors tensors = new(modules);
         foreach (string path in plan.SavedModules)
         {
-            Parameter value = plan.KeepsTie && saved.Count > 0
-                ? saved[0].Item2
-                : Trained((path == model.Head.Path ? model.Head.BaseWeight : model.Embedding.BaseWeight).clone(), model.Device, true);
-            saved.Add((path, value));
+            WeightSlot slot = model.Slots[$"{path}.weight"];
+            tensors.Replace(slot.Name, plan.KeepsTie && tensors.Replaced.Count > 0 ? tensors.Replaced[0].Value : Trained(slot.Base.clone(), model.Device, true));
         }
 
-        return new LoraAdapter(model, options.ToPeftConfig(plan), shared, modules, saved);
+        return new LoraAdapter(model, options.ToPeftConfig(plan, model.Spec), shared, tensors);
     }
 
     /// <summary>An adapter from PEFT's files; the modules are those of the weight file.</summary>
     /// <param name="isTrainable">Its tensors get gradients.</param>
-    /// <exception cref="DiagnosticException">LB0420–LB0423: files cannot be read. LB0526: they do not fit the model. LB0522–LB0529: options that are not built.</exception>
+    /// <exception cref="DiagnosticException">LB0420–LB0423: files cannot be read. LB0526: they do not fit the model. LB0527, LB0529: they cannot be trained further.</exception>
     public static LoraAdapter Load(CausalLM model, string peftDirectory, bool isTrainable)
     {
         CheckFree(model);
         using PeftAdapterFiles files = PeftAdapterFiles.Read(peftDirectory);
-        LoraOptions options = LoraOptions.FromPeftConfig(files.Config);
-        // The file says which modules there are; the config says it too, but may name more than this model has.
-        AdapterPlan plan = Plan(model, options with
-        {
-            TargetModules = [.. files.Pairs.Select(p => p.ModulePath)], TargetModulesPattern = null, LayersToTransform = null, ExcludeModules = [], ExcludeModulesPattern = null,
-        }, isTrainable, files);
-        Dictionary<string, LoraPair> pairs = files.Pairs.ToDictionary(p => p.ModulePath);
         AdapterSwitch shared = new();
-        List<LoraLinear> modules = [];
-        foreach (AdapterTarget target in plan.Targets)
-        {
-            LoraPair pair = pairs[target.Path];
-            modules.Add(new LoraLinear(
-                target, Read(pair.A), Read(pair.B), pair.Magnitude is null ? null : Read(pair.Magnitude), options.LoraDropout, modules.Count, shared));
-        }
-
-        List<(string, Parameter)> saved = [];
-        foreach (string path in plan.SavedModules)
-            saved.Add((path, plan.KeepsTie && saved.Count > 0 ? saved[0].Item2 : Read(files.Replacements[$"{path}.weight"])));
-        return new LoraAdapter(model, files.Config, shared, modules, saved);
-
-        Parameter Read(TensorEntry entry) =>
-            Trained(tensor(files.Weights.ReadFloat32(entry.Name), entry.Shape), model.Device, isTrainable);
+        return new LoraAdapter(model, files.Config, shared, AdapterLoader.Load(model, files, shared, isTrainable));
     }
 
     /// <summary>From now on, while gradients are recorded, inputs of A are dropped with lora_dropout; the same seed gives the same masks. Without gradients nothing is ever dropped.</summary>
@@ -137,27 +108,31 @@ public sealed class LoraAdapter : IDisposable
     }
 
     /// <summary>Writes adapter_config.json and adapter_model.safetensors as PEFT does.</summary>
-    public void Save(string directory) =>
+    /// <exception cref="InvalidOperationException">The adapter was read with parts that are not trained here; its own file has them.</exception>
+    public void Save(string directory)
+    {
+        if (!tensors.IsWritable)
+            throw new InvalidOperationException("the adapter has parts that are only read");
         PeftAdapterFiles.Write(directory, config, [.. Named().Select(p => TensorTypes.ToWrite(p.Name, p.Value))]);
+    }
 
     public void Dispose()
     {
         foreach (LinearLayer linear in model.LinearModules)
             linear.Adapter = null;
-        model.Head.Replacement = null;
-        model.Embedding.Replacement = null;
+        model.Embedding.Adapter = null;
+        foreach ((string name, _) in tensors.Replaced)
+            model.Slots[name].Replacement = null;
         model.AdapterParameters = [];
-        foreach (LoraLinear module in Modules)
-            module.Dispose();
-        foreach ((_, Parameter value) in saved)
-            value.Dispose();
+        tensors.Dispose();
     }
 
     /// <summary>Every tensor of the file, also one that stands under two names.</summary>
     private IEnumerable<(string Name, Tensor Value)> Named()
     {
-        foreach ((string path, Parameter value) in saved.Where(s => s.Path != model.Head.Path))
-            yield return ($"{PeftAdapterFiles.KeyPrefix}{path}.weight", value);
+        string head = $"{model.Head.Path}.weight";
+        foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name != head))
+            yield return (PeftAdapterFiles.KeyPrefix + name, value);
         foreach (LoraLinear module in Modules)
         {
             yield return (PeftAdapterFiles.KeyOfA(module.Target.Path), module.A);
@@ -166,11 +141,11 @@ public sealed class LoraAdapter : IDisposable
                 yield return (PeftAdapterFiles.KeyOfMagnitude(module.Target.Path), module.Magnitude);
         }
 
-        foreach ((string path, Parameter value) in saved.Where(s => s.Path == model.Head.Path))
-            yield return ($"{PeftAdapterFiles.KeyPrefix}{path}.weight", value);
+        foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name == head))
+            yield return (PeftAdapterFiles.KeyPrefix + name, value);
     }
 
-    private static Parameter Trained(Tensor value, Device device, bool isTrainable)
+    internal static Parameter Trained(Tensor value, Device device, bool isTrainable)
     {
         Tensor placed = value.to(device).DetachFromDisposeScope();
         Parameter parameter = new(placed, isTrainable);
@@ -184,14 +159,17 @@ public sealed class LoraAdapter : IDisposable
             throw new InvalidOperationException("an adapter needs a frozen model without another adapter");
     }
 
-    private static AdapterPlan Plan(CausalLM model, LoraOptions options, bool isTrainable, PeftAdapterFiles? files = null)
+    private static AdapterPlan Plan(CausalLM model, LoraOptions options)
     {
-        if (files is not null)
-            AdapterFit.Check(model, files);
-        AdapterPlan plan = AdapterPlan.Create(options, [.. model.LinearModules.Select(l => l.Path)], model.Embedding.Path, model.Spec.IsHeadTied);
-        // The loss reads the head's weight and not its inputs, so there is no input to drop.
-        if (isTrainable && options.LoraDropout > 0 && plan.Targets.Any(t => t.Path == model.Head.Path))
-            throw new DiagnosticException("LB0527", $"lora_dropout is {options.LoraDropout.ToString(System.Globalization.CultureInfo.InvariantCulture)} and the adapter targets {model.Head.Path}; dropout before the head is not built. Set lora_dropout to 0 or leave {model.Head.Path} out");
+        AdapterPlan plan = AdapterPlan.Create(options, [.. model.LinearModules.Select(l => l.Path)], model.Embedding.Path, model.Spec.IsHeadTied, model.Spec.IgnoredFilePrefixes.Count > 0);
+        CheckDropout(model, options.LoraDropout, plan.Targets.Select(t => t.Path));
         return plan;
+    }
+
+    /// <summary>The loss reads the head's weight and not its inputs, so there is no input to drop.</summary>
+    internal static void CheckDropout(CausalLM model, double dropout, IEnumerable<string> targets)
+    {
+        if (dropout > 0 && targets.Contains(model.Head.Path))
+            throw new DiagnosticException("LB0527", $"lora_dropout is {dropout.ToString(System.Globalization.CultureInfo.InvariantCulture)} and the adapter targets {model.Head.Path}; dropout before the head is not built. Set lora_dropout to 0 or leave {model.Head.Path} out");
     }
 }

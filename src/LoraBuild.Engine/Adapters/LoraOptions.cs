@@ -1,5 +1,7 @@
 // What an adapter is, before it is attached: PEFT's LoraConfig in our words.
+using System.Text.RegularExpressions;
 using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Models;
 
 namespace LoraBuild.Engine.Adapters;
 
@@ -73,7 +75,7 @@ public sealed record LoraOptions
     }
 
     /// <summary>As PEFT writes it: <c>all-linear</c> becomes the names that it stood for.</summary>
-    internal PeftAdapterConfig ToPeftConfig(AdapterPlan plan) => new()
+    internal PeftAdapterConfig ToPeftConfig(AdapterPlan plan, DecoderSpec spec) => new()
     {
         BaseModelNameOrPath = BaseModelName,
         R = R,
@@ -86,8 +88,8 @@ public sealed record LoraOptions
             _ => [],
         },
         TargetModulesPattern = TargetModulesPattern == AdapterPlan.AllLinear ? null : TargetModulesPattern,
-        ExcludeModules = ExcludeModulesPattern is null ? [.. ExcludeModules.Order(StringComparer.Ordinal)] : [],
-        ExcludeModulesPattern = ExcludeModulesPattern,
+        ExcludeModules = ExcludePattern(spec) is null ? [.. ExcludeModules.Order(StringComparer.Ordinal)] : [],
+        ExcludeModulesPattern = ExcludePattern(spec),
         ModulesToSave = ModulesToSave,
         LayersToTransform = LayersToTransform,
         RankPattern = RankPattern,
@@ -99,23 +101,13 @@ public sealed record LoraOptions
         Extra = Init == LoraInit.Gaussian ? new() { ["init_lora_weights"] = "gaussian" } : [],
     };
 
-    internal static LoraOptions FromPeftConfig(PeftAdapterConfig config) => new()
+    /// <summary>PEFT looks for the targets in the whole model: what is not text is excluded by name, so that it attaches nothing to a vision tower.</summary>
+    private string? ExcludePattern(DecoderSpec spec)
     {
-        BaseModelName = config.BaseModelNameOrPath,
-        R = config.R,
-        LoraAlpha = config.LoraAlpha,
-        LoraDropout = config.LoraDropout,
-        TargetModules = config.TargetModules,
-        TargetModulesPattern = config.TargetModulesPattern,
-        ExcludeModules = config.ExcludeModules,
-        ExcludeModulesPattern = config.ExcludeModulesPattern,
-        ModulesToSave = config.ModulesToSave,
-        LayersToTransform = config.LayersToTransform,
-        RankPattern = config.RankPattern,
-        AlphaPattern = config.AlphaPattern,
-        UseRslora = config.UseRslora,
-        UseDora = config.UseDora,
-        EnsureWeightTying = config.EnsureWeightTying,
-        Bias = config.Bias,
-    };
+        if (spec.IgnoredFilePrefixes.Count == 0)
+            return ExcludeModulesPattern;
+        string[] parts = [.. spec.IgnoredFilePrefixes.Select(p => p[(p.LastIndexOf('.') + 1)..]).Distinct().Select(p => $@".*{Regex.Escape(p)}\..*")];
+        string[] own = ExcludeModulesPattern is string pattern ? [pattern] : [.. ExcludeModules.Select(m => $@"(.*\.)?{Regex.Escape(m)}")];
+        return string.Join('|', own.Concat(parts));
+    }
 }

@@ -8,8 +8,9 @@ namespace LoraBuild.Engine.Merging;
 /// <param name="Dtype">In the merged model.</param>
 /// <param name="Source">Holds the values before the update.</param>
 /// <param name="Pair">The low-rank pair to add; null: the values are only converted.</param>
+/// <param name="Rows">Single rows to put in place of the source's; null: none.</param>
 /// <param name="IsReplaced">The values come from the adapter or the fine-tuned weights, not from the base.</param>
-internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsFile Source, TensorEntry Entry, LoraPair? Pair, float Scaling, SafetensorsFile? Adapter, bool IsReplaced)
+internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsFile Source, TensorEntry Entry, LoraPair? Pair = null, float Scaling = 0, SafetensorsFile? Adapter = null, bool IsReplaced = false, TrainedRows? Rows = null)
 {
     /// <summary>fp32 elements in flight; bounds the memory whatever the tensor's size.</summary>
     private const int ChunkElements = 1 << 21;
@@ -20,14 +21,15 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
 
     private void Write(Stream stream)
     {
-        if (Pair is null && Dtype == Entry.Dtype)
+        if (Pair is null && Rows is null && Dtype == Entry.Dtype)
         {
             Source.CopyTo(Entry.Name, stream);
             return;
         }
 
-        int columns = Pair is null ? 1 : (int)Entry.Shape[^1];
+        int columns = Pair is null && Rows is null ? 1 : (int)Entry.Shape[^1];
         LowRankUpdate? update = Pair is null ? null : Update(columns);
+        float[]? rows = Rows is null ? null : Adapter!.ReadFloat32(Rows.Rows.Name);
         int chunk = Math.Max(columns, ChunkElements / columns * columns);
         float[] values = ArrayPool<float>.Shared.Rent(chunk);
         byte[] stored = ArrayPool<byte>.Shared.Rent(chunk * Dtype.ByteSize());
@@ -38,6 +40,8 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
             FloatConversion.ToFloat32(Entry.Dtype, Source.GetBytes(Entry, done * size, count * size), values);
             Source.Forget(Entry, done * size, count * size);
             update?.Apply(values.AsMemory(0, count), (int)(done / columns));
+            if (rows is not null)
+                Overwrite(values.AsSpan(0, count), done / columns, rows, columns);
             FloatConversion.FromFloat32(Dtype, values.AsSpan(0, count), stored);
             stream.Write(stored, 0, count * Dtype.ByteSize());
         }
@@ -46,11 +50,36 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
         ArrayPool<byte>.Shared.Return(stored);
     }
 
-    private LowRankUpdate Update(int columns) => new(
-        Adapter!.ReadFloat32(Pair!.A.Name),
-        Adapter.ReadFloat32(Pair.B.Name),
-        Pair.Magnitude is null ? null : Adapter.ReadFloat32(Pair.Magnitude.Name),
-        Pair.R,
-        columns,
-        Scaling);
+    private void Overwrite(Span<float> values, long firstRow, float[] rows, int columns)
+    {
+        for (int i = 0; i < Rows!.Ids.Count; i++)
+        {
+            long row = Rows.Ids[i] - firstRow;
+            if (row >= 0 && row < values.Length / columns)
+                rows.AsSpan(i * columns, columns).CopyTo(values.Slice((int)row * columns, columns));
+        }
+    }
+
+    private LowRankUpdate Update(int columns)
+    {
+        float[] a = Adapter!.ReadFloat32(Pair!.A.Name), b = Adapter.ReadFloat32(Pair.B.Name);
+        // An embedding's weight is the other way round: W + s·(BA)ᵀ = W + s·AᵀBᵀ.
+        return Pair.IsEmbedding
+            ? new LowRankUpdate(Transposed(b, Pair.R), Transposed(a, a.Length / Pair.R), null, Pair.R, columns, Scaling)
+            : new LowRankUpdate(a, b, Pair.Magnitude is null ? null : Adapter.ReadFloat32(Pair.Magnitude.Name), Pair.R, columns, Scaling);
+    }
+
+    /// <param name="values">[rows, columns], row-major.</param>
+    private static float[] Transposed(float[] values, int columns)
+    {
+        int rows = values.Length / columns;
+        float[] transposed = new float[values.Length];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+                transposed[(column * rows) + row] = values[(row * columns) + column];
+        }
+
+        return transposed;
+    }
 }

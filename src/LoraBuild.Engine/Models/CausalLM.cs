@@ -16,7 +16,7 @@ public sealed class CausalLM : IDisposable
     private readonly DecoderLayer[] layers;
     private readonly RopeTables[] ropes;
     private readonly AttentionMasks masks = new();
-    private readonly Tensor finalNorm;
+    private readonly WeightSlot finalNorm;
 
     private CausalLM(string directory, ModelConfig config, DecoderSpec spec, OrderedDictionary<string, Tensor> weights, bool isFullyTrained)
     {
@@ -25,11 +25,15 @@ public sealed class CausalLM : IDisposable
         Spec = spec;
         this.weights = weights;
         IsFullyTrained = isFullyTrained;
-        string embedding = ParameterLayout.EmbeddingPath(spec);
-        Embedding = new EmbeddingLayer(embedding, weights[$"{embedding}.weight"], spec.PaddingId);
-        layers = [.. Enumerable.Range(0, spec.Layers.Count).Select(i => new DecoderLayer(spec, i, weights))];
-        finalNorm = weights[$"{spec.ModulePrefix}.norm.weight"];
-        Head = new LinearLayer(ParameterLayout.HeadPath, spec.IsHeadTied ? Embedding.BaseWeight : weights[$"{ParameterLayout.HeadPath}.weight"], null);
+        Dictionary<string, WeightSlot> slots = weights.ToDictionary(w => w.Key, w => new WeightSlot(w.Key, w.Value));
+        string embedding = ParameterLayout.EmbeddingPath(spec), head = ParameterLayout.HeadPath;
+        if (spec.IsHeadTied)
+            slots.Add($"{head}.weight", new WeightSlot($"{head}.weight", weights[$"{embedding}.weight"]));
+        Slots = slots;
+        Embedding = new EmbeddingLayer(embedding, slots[$"{embedding}.weight"], spec.PaddingId);
+        layers = [.. Enumerable.Range(0, spec.Layers.Count).Select(i => new DecoderLayer(spec, i, slots))];
+        finalNorm = slots[$"{spec.ModulePrefix}.norm.weight"];
+        Head = new LinearLayer(head, slots[$"{head}.weight"], null);
         ropes = [.. spec.Ropes.Select(r => new RopeTables(r))];
         LinearModules = [.. layers.SelectMany(l => l.Linears), Head];
     }
@@ -57,10 +61,10 @@ public sealed class CausalLM : IDisposable
 
     public int LayerCount => layers.Length;
 
-    public Device Device => finalNorm.device;
+    public Device Device => finalNorm.Base.device;
 
     /// <summary>Type of weights and arithmetic.</summary>
-    public ScalarType Dtype => finalNorm.dtype;
+    public ScalarType Dtype => finalNorm.Base.dtype;
 
     /// <summary>[vocab, hidden]: logits = cap(LogitScale · hidden · HeadWeightᵀ). With an adapter on the head it is W + s·B·A, a new differentiable tensor.</summary>
     public Tensor HeadWeight => Head.Adapter is { IsEnabled: true } adapter ? adapter.EffectiveWeight(Head.Weight) : Head.Weight;
@@ -69,6 +73,9 @@ public sealed class CausalLM : IDisposable
 
     /// <summary>logits → cap · tanh(logits / cap); null: none.</summary>
     public double? LogitSoftcap => Spec.LogitSoftcap;
+
+    /// <summary>Every weight by its Hugging Face name; of a tied model the head has a slot of its own over the embedding's values.</summary>
+    internal IReadOnlyDictionary<string, WeightSlot> Slots { get; }
 
     /// <summary>The adapter's tensors while one is attached.</summary>
     internal IReadOnlyList<(string Name, Tensor Value)> AdapterParameters { get; set; } = [];
@@ -120,13 +127,20 @@ public sealed class CausalLM : IDisposable
     public IReadOnlyList<(string Name, Tensor Value)> TrainableParameters() =>
         IsFullyTrained ? [.. NamedParameters()] : AdapterParameters;
 
-    /// <summary>Writes model.safetensors with Hugging Face names; config.json and the tokenizer are the caller's.</summary>
-    /// <param name="dtype">Type of the file; null: as held.</param>
-    public void SaveWeights(string directory, TensorDtype? dtype = null) =>
-        SafetensorsWriter.Write(
-            Path.Combine(directory, WeightsFileName),
-            [.. weights.Select(w => TensorTypes.ToWrite(w.Key, w.Value, dtype))],
-            new Dictionary<string, string> { ["format"] = "pt" });
+    /// <summary>
+    /// Writes model.safetensors with the names of the files that the model came from; of a multimodal model the other parts are copied from there as they are.
+    /// config.json and the tokenizer are the caller's.
+    /// </summary>
+    /// <param name="dtype">Type of the decoder's weights in the file; null: as held.</param>
+    public void SaveWeights(string directory, TensorDtype? dtype = null)
+    {
+        using ModelFiles? source = ModelFiles.Exist(ModelDirectory) ? ModelFiles.Open(ModelDirectory) : null;
+        WeightNames names = source is null ? WeightNames.Default(Spec) : WeightNames.Of(source, Spec);
+        List<TensorToWrite> tensors = [.. weights.Select(w => TensorTypes.ToWrite(names.InFiles(w.Key), w.Value, dtype))];
+        if (source is not null)
+            tensors.AddRange(source.Tensors.Keys.Where(n => WeightNames.IsOfAnotherPart(n, Spec)).Select(n => TensorToWrite.CopyOf(source.FileOf(n), n)));
+        SafetensorsWriter.Write(Path.Combine(directory, WeightsFileName), tensors, new Dictionary<string, string> { ["format"] = "pt" });
+    }
 
     public void Dispose()
     {
@@ -159,6 +173,6 @@ public sealed class CausalLM : IDisposable
             observe?.Invoke(i + 1, x);
         }
 
-        return RmsNorm.Apply(x, finalNorm, Spec.NormEps, Spec.HasUnitOffsetNorm).MoveToOuterDisposeScope();
+        return RmsNorm.Apply(x, finalNorm.Value, Spec.NormEps, Spec.HasUnitOffsetNorm).MoveToOuterDisposeScope();
     }
 }

@@ -13,22 +13,22 @@ internal sealed class DecoderLayer
     private readonly LinearLayer output;
     private readonly LinearLayer[] gates; // gate, up, or the fused one
     private readonly LinearLayer down;
-    private readonly Tensor? queryNorm;
-    private readonly Tensor? keyNorm;
-    private readonly Tensor? attentionNormBefore;
-    private readonly Tensor? attentionNormAfter;
-    private readonly Tensor? mlpNormBefore;
-    private readonly Tensor? mlpNormAfter;
+    private readonly WeightSlot? queryNorm;
+    private readonly WeightSlot? keyNorm;
+    private readonly WeightSlot? attentionNormBefore;
+    private readonly WeightSlot? attentionNormAfter;
+    private readonly WeightSlot? mlpNormBefore;
+    private readonly WeightSlot? mlpNormAfter;
 
     /// <param name="weights">All weights of the model by name.</param>
-    public DecoderLayer(DecoderSpec spec, int index, IReadOnlyDictionary<string, Tensor> weights)
+    public DecoderLayer(DecoderSpec spec, int index, IReadOnlyDictionary<string, WeightSlot> weights)
     {
         this.spec = spec;
         this.index = index;
         layer = spec.Layers[index];
         string path = ParameterLayout.LayerPath(spec, index);
         LinearLayer Linear(string name) => new($"{path}.{name}", weights[$"{path}.{name}.weight"], weights.GetValueOrDefault($"{path}.{name}.bias"));
-        Tensor? Norm(string name) => weights.GetValueOrDefault($"{path}.{name}.weight");
+        WeightSlot? Norm(string name) => weights.GetValueOrDefault($"{path}.{name}.weight");
 
         projections = spec.IsQkvFused
             ? [Linear("self_attn.qkv_proj")]
@@ -69,21 +69,21 @@ internal sealed class DecoderLayer
         return AddTo(attended, Normed(attended, mlpNormBefore, FeedForward), mlpNormAfter).MoveToOuterDisposeScope();
     }
 
-    private Tensor Normed(Tensor x, Tensor? norm, Func<Tensor, Tensor> then)
+    private Tensor Normed(Tensor x, WeightSlot? norm, Func<Tensor, Tensor> then)
     {
         if (norm is null)
             return then(x);
-        using Tensor normed = RmsNorm.Apply(x, norm, spec.NormEps, spec.HasUnitOffsetNorm);
+        using Tensor normed = RmsNorm.Apply(x, norm.Value, spec.NormEps, spec.HasUnitOffsetNorm);
         return then(normed);
     }
 
     /// <summary>x + scale · norm(part). <paramref name="part"/> comes fresh from a product, which does not keep its result: it is written into.</summary>
-    private Tensor AddTo(Tensor x, Tensor part, Tensor? normAfter)
+    private Tensor AddTo(Tensor x, Tensor part, WeightSlot? normAfter)
     {
         Tensor sum = part;
         if (normAfter is not null)
         {
-            sum = RmsNorm.Apply(part, normAfter, spec.NormEps, spec.HasUnitOffsetNorm);
+            sum = RmsNorm.Apply(part, normAfter.Value, spec.NormEps, spec.HasUnitOffsetNorm);
             part.Dispose();
         }
 
@@ -145,16 +145,16 @@ internal sealed class DecoderLayer
 
         if (spec.QueryKeyNorm == QueryKeyNorm.WholeProjection)
         {
-            query = RmsNorm.Apply(query, queryNorm!, spec.NormEps, spec.HasUnitOffsetNorm);
-            key = RmsNorm.Apply(key, keyNorm!, spec.NormEps, spec.HasUnitOffsetNorm);
+            query = RmsNorm.Apply(query, queryNorm!.Value, spec.NormEps, spec.HasUnitOffsetNorm);
+            key = RmsNorm.Apply(key, keyNorm!.Value, spec.NormEps, spec.HasUnitOffsetNorm);
         }
 
         query = Heads(query);
         key = Heads(key);
         if (spec.QueryKeyNorm == QueryKeyNorm.PerHead)
         {
-            query = RmsNorm.Apply(query, queryNorm!, spec.NormEps, spec.HasUnitOffsetNorm);
-            key = RmsNorm.Apply(key, keyNorm!, spec.NormEps, spec.HasUnitOffsetNorm);
+            query = RmsNorm.Apply(query, queryNorm!.Value, spec.NormEps, spec.HasUnitOffsetNorm);
+            key = RmsNorm.Apply(key, keyNorm!.Value, spec.NormEps, spec.HasUnitOffsetNorm);
         }
 
         return (query, key, Heads(value));

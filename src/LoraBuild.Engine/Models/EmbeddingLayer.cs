@@ -1,4 +1,5 @@
 // Token embeddings with transformers' padding_idx semantics.
+using LoraBuild.Engine.Adapters;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -7,27 +8,37 @@ namespace LoraBuild.Engine.Models;
 public sealed class EmbeddingLayer
 {
     private readonly int? paddingId;
+    private readonly WeightSlot weight;
 
-    internal EmbeddingLayer(string path, Tensor weight, int? paddingId)
+    internal EmbeddingLayer(string path, WeightSlot weight, int? paddingId)
     {
         Path = path;
-        BaseWeight = weight;
+        this.weight = weight;
         this.paddingId = paddingId;
     }
 
     public string Path { get; }
 
     /// <summary>[vocab, hidden].</summary>
-    public Tensor BaseWeight { get; }
+    public Tensor BaseWeight => weight.Base;
 
-    /// <inheritdoc cref="LinearLayer.Replacement"/>
-    public ReplacedWeight? Replacement { get; internal set; }
+    /// <summary>The weight in use, without an adapter's low-rank part.</summary>
+    public Tensor Weight => weight.Value;
 
-    public Tensor Weight => Replacement is { IsEnabled: true } replacement ? replacement.Value : BaseWeight;
+    /// <summary>A low-rank update of the rows that are looked up; null: none.</summary>
+    internal LoraEmbedding? Adapter { get; set; }
 
     /// <param name="ids">int64 [P], each in 0 … vocab − 1.</param>
     /// <returns>[P, hidden].</returns>
     public Tensor Forward(Tensor ids)
+    {
+        if (Adapter is not { IsEnabled: true } adapter)
+            return LookUp(ids);
+        using Tensor rows = LookUp(ids);
+        return adapter.AddTo(rows, ids);
+    }
+
+    private Tensor LookUp(Tensor ids)
     {
         Tensor weight = Weight;
         if (!weight.requires_grad || !is_grad_enabled() || paddingId is not int padding)

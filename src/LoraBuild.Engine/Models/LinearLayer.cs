@@ -19,21 +19,24 @@ public interface ILinearAdapter
 /// <summary>y = x Wᵀ + b.</summary>
 public sealed class LinearLayer
 {
-    internal LinearLayer(string path, Tensor weight, Tensor? bias)
+    private readonly WeightSlot weight;
+    private readonly WeightSlot? bias;
+
+    internal LinearLayer(string path, WeightSlot weight, WeightSlot? bias)
     {
         Path = path;
-        BaseWeight = weight;
-        Bias = bias;
+        this.weight = weight;
+        this.bias = bias;
     }
 
     /// <summary>Module path such as <c>model.layers.0.self_attn.q_proj</c>.</summary>
     public string Path { get; }
 
     /// <summary>[out, in]; of a tied head the embedding.</summary>
-    public Tensor BaseWeight { get; }
+    public Tensor BaseWeight => weight.Base;
 
     /// <summary>[out], or null.</summary>
-    public Tensor? Bias { get; }
+    public Tensor? Bias => bias?.Value;
 
     public long InFeatures => BaseWeight.shape[1];
 
@@ -41,22 +44,11 @@ public sealed class LinearLayer
 
     public ILinearAdapter? Adapter { get; internal set; }
 
-    /// <summary>A trained copy in place of <see cref="BaseWeight"/> (<c>modules_to_save</c>); null: none.</summary>
-    public ReplacedWeight? Replacement { get; internal set; }
-
     /// <summary>[out, in]: the weight in use, without an adapter's low-rank part.</summary>
-    public Tensor Weight => Replacement is { IsEnabled: true } replacement ? replacement.Value : BaseWeight;
+    public Tensor Weight => weight.Value;
 
     /// <param name="x">[P, in].</param>
     /// <returns>[P, out], a new tensor.</returns>
     public Tensor Forward(Tensor x) =>
         Adapter is { IsEnabled: true } adapter ? adapter.Forward(x, Weight, Bias) : nn.functional.linear(x, Weight, Bias);
-}
-
-/// <summary>A trained copy of a module's weight, switched together with its adapter.</summary>
-public sealed class ReplacedWeight(Tensor value, Func<bool> isEnabled)
-{
-    public Tensor Value { get; } = value;
-
-    public bool IsEnabled => isEnabled();
 }

@@ -31,7 +31,7 @@ public sealed record ParameterCounts(long Base, long Trainable, int AdapterTenso
             [.. ParameterLayout.All(spec).Where(p => p.Kind == ParameterKind.LinearWeight).Select(p => (p.ModulePath, p.Shape))];
         if (spec.IsHeadTied)
             linears.Add((ParameterLayout.HeadPath, [spec.VocabSize, spec.HiddenSize]));
-        AdapterPlan plan = AdapterPlan.Create(options, [.. linears.Select(l => l.Path)], ParameterLayout.EmbeddingPath(spec), spec.IsHeadTied);
+        AdapterPlan plan = AdapterPlan.Create(options, [.. linears.Select(l => l.Path)], ParameterLayout.EmbeddingPath(spec), spec.IsHeadTied, spec.IgnoredFilePrefixes.Count > 0);
         Dictionary<string, IReadOnlyList<long>> shapes = linears.ToDictionary(l => l.Path, l => l.Shape);
         SortedDictionary<string, long> byModule = new(StringComparer.Ordinal);
         int tensors = 0;

@@ -12,14 +12,14 @@ internal sealed class WeightLoader : IDisposable
 {
     private readonly ModelFiles files;
     private readonly DecoderSpec spec;
-    private readonly string filePrefix;
+    private readonly WeightNames names;
     private readonly Dictionary<(SafetensorsFile File, ScalarType Type), Tensor> maps = [];
 
     private WeightLoader(ModelFiles files, DecoderSpec spec)
     {
         this.files = files;
         this.spec = spec;
-        filePrefix = spec.FilePrefixes.FirstOrDefault(p => files.Tensors.ContainsKey($"{p}.embed_tokens.weight")) ?? spec.FilePrefixes[0];
+        names = WeightNames.Of(files, spec);
     }
 
     /// <returns>By Hugging Face name, in the order of <see cref="ParameterLayout.All"/>; detached from dispose scopes, owned by the caller.</returns>
@@ -41,16 +41,13 @@ internal sealed class WeightLoader : IDisposable
             map.Dispose();
     }
 
-    private string FileName(string name) =>
-        name.StartsWith(spec.ModulePrefix + '.', StringComparison.Ordinal) ? filePrefix + name[spec.ModulePrefix.Length..] : name;
-
     private void Check()
     {
         DiagnosticBag findings = new();
         HashSet<string> expected = [];
         foreach (ParameterShape parameter in ParameterLayout.All(spec))
         {
-            string name = FileName(parameter.Name);
+            string name = names.InFiles(parameter.Name);
             expected.Add(name);
             if (!files.Tensors.TryGetValue(name, out TensorEntry? entry))
                 findings.Report(Diagnostic.Error("LB0510", $"the tensor '{name}' {TensorShapes.Text(parameter.Shape)}, which a {spec.ModelType} model with this config.json has, is in no weight file; fetch the model again, or mend config.json", files.Directory));
@@ -71,13 +68,13 @@ internal sealed class WeightLoader : IDisposable
 
     /// <summary>A copy of the tied embedding, buffers that old versions saved, and parts of the model that are not text.</summary>
     private bool IsLeftOut(string name) =>
-        (spec.IsHeadTied && name is "lm_head.weight" or "language_model.lm_head.weight")
+        (spec.IsHeadTied && name is "lm_head.weight" or WeightNames.NestedHead)
         || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)
-        || spec.IgnoredFilePrefixes.Any(p => name.StartsWith(p + '.', StringComparison.Ordinal));
+        || WeightNames.IsOfAnotherPart(name, spec);
 
     private Tensor LoadOne(ParameterShape parameter, LoadOptions options)
     {
-        string name = FileName(parameter.Name);
+        string name = names.InFiles(parameter.Name);
         using Tensor stored = MapOrCopy(files.FileOf(name), files.Tensors[name]);
         Device device = options.Device ?? CPU;
         ScalarType type = options.Dtype ?? (device.type == DeviceType.CPU ? ScalarType.Float32 : stored.dtype);

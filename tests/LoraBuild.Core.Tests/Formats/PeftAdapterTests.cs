@@ -57,7 +57,9 @@ public sealed class PeftAdapterTests
     [InlineData("\"fan_in_fan_out\":true", "fan_in_fan_out")]
     [InlineData("\"lora_bias\":true", "lora_bias")]
     [InlineData("\"layer_replication\":[[0,2],[1,3]]", "layer_replication")]
-    [InlineData("\"trainable_token_indices\":[1]", "trainable_token_indices")]
+    [InlineData("\"target_parameters\":[\"mlp.experts.gate_up_proj\"]", "target_parameters")]
+    [InlineData("\"a_later_feature\":true", "a_later_feature")]
+    [InlineData("\"init_lora_weights\":\"olora\"", "init_lora_weights")]
     [InlineData("\"init_lora_weights\":\"pissa_niter_16\"", "init_lora_weights")]
     [InlineData("\"peft_type\":\"IA3\"", "peft_type")]
     public void Features_that_change_the_model_are_refused_with_a_reason(string entry, string key)
