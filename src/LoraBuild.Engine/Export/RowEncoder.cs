@@ -14,6 +14,9 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
 
     private readonly bool isBlock = GgmlTypes.Block(type)!.Value.Elements > 1;
 
+    /// <summary>Every value is multiplied by it, in fp32.</summary>
+    public float Factor { get; init; } = 1;
+
     /// <exception cref="DiagnosticException">LB0705: a value that is not finite, for a type with blocks.</exception>
     public void Write(Stream stream)
     {
@@ -58,6 +61,12 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
         {
             for (int i = 0; i < values.Length; i++)
                 values[i] += offset;
+        }
+
+        if (Factor != 1)
+        {
+            for (int i = 0; i < values.Length; i++)
+                values[i] *= Factor;
         }
 
         if (isBlock && !FloatConversion.AreFinite(values))

@@ -17,9 +17,9 @@ internal static class ExportGgufVerb
 
     public static Command Create(VerbRunner runner)
     {
-        Command command = new("export-gguf", "Writes GGUF files that llama.cpp and Ollama load: --recipe as a stage, or --model, --type and --output FILE.")
+        Command command = new("export-gguf", "Writes GGUF files that llama.cpp and Ollama load: --recipe as a stage, or --model, --type and --output FILE; with --adapter the adapter alone, for llama.cpp's --lora.")
         {
-            SharedOptions.Model, Type, SharedOptions.Force,
+            SharedOptions.Model, SharedOptions.Adapter, Type, SharedOptions.Force,
         };
         foreach (Option option in SharedOptions.OfRecipes)
             command.Options.Add(option);
@@ -42,10 +42,15 @@ internal static class ExportGgufVerb
         if (types.Length > 1 && !pattern.Contains(TypePlaceholder, StringComparison.Ordinal))
             throw new DiagnosticException("LB0820", $"with several --type, --output must hold {TypePlaceholder}, such as model-{TypePlaceholder}.gguf.");
         string model = ModelArguments.ModelDirectory(context);
-        foreach (GgufMix mix in types.Select(name => ExportWork.MixOf(name, RecipePlace.None)).ToList())
+        string? adapter = ModelArguments.AdapterDirectory(context);
+        List<GgufMix> mixes = [.. types.Select(name => ExportWork.MixOf(name, RecipePlace.None))];
+        if (adapter is not null && mixes.Find(m => m.Name is not ("f32" or "f16")) is GgufMix other)
+            throw new DiagnosticException("LB0834", $"an adapter is written as f32 or f16, not as {other.Name}: it is small, and llama.cpp computes with it as it is.");
+        foreach (GgufMix mix in mixes)
         {
             context.Cancellation.ThrowIfCancellationRequested();
-            GgufExportReport report = GgufExporter.Export(model, mix, pattern.Replace(TypePlaceholder, mix.Name, StringComparison.Ordinal));
+            string file = pattern.Replace(TypePlaceholder, mix.Name, StringComparison.Ordinal);
+            GgufExportReport report = adapter is null ? GgufExporter.Export(model, mix, file) : GgufAdapterExporter.Export(model, adapter, mix.Main, file);
             context.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"{report.Path}: {report.Tensors} tensors, {report.FileBytes:N0} bytes"));
         }
     }
