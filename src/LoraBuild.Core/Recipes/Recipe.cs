@@ -174,6 +174,10 @@ public sealed record TrainSection
 
     /// <summary>0 switches clipping off.</summary>
     public double MaxGradNorm { get; init; } = 1.0;
+    public double LabelSmoothingFactor { get; init; }
+
+    /// <summary>NEFTune; null: no noise.</summary>
+    public double? NeftuneNoiseAlpha { get; init; }
     public bool Shuffle { get; init; } = true;
     public bool GradientCheckpointing { get; init; }
     public int LoggingSteps { get; init; } = 1;

@@ -155,6 +155,8 @@ public static class RecipeKeys
         yield return keys.Key("adam_beta2", Number(0, 1, isBelow: true, common: "0.95–0.999"), s => s.AdamBeta2, (s, v) => s with { AdamBeta2 = v }, "Decay of the second moment of AdamW and Lion.", Train);
         yield return keys.Key("adam_epsilon", Number(0, 1, isAbove: true, common: "1e-8"), s => s.AdamEpsilon, (s, v) => s with { AdamEpsilon = v }, "Added to the root of the second moment.", Train);
         yield return keys.Key("max_grad_norm", Number(0, common: "0.3–1"), s => s.MaxGradNorm, (s, v) => s with { MaxGradNorm = v }, "Gradients are scaled down to this norm; 0: never.", Train);
+        yield return keys.Key("label_smoothing_factor", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.LabelSmoothingFactor, (s, v) => s with { LabelSmoothingFactor = v }, "Part of a target that is spread evenly over the vocabulary in the training loss.", Train);
+        yield return keys.Key("neftune_noise_alpha", Optional(Number(0, isAbove: true, common: "5–15")), s => s.NeftuneNoiseAlpha, (s, v) => s with { NeftuneNoiseAlpha = v }, "NEFTune: noise on embeddings while training, scaled by alpha / √(length · width); null: none.", Train);
         yield return keys.Key("shuffle", Flag, s => s.Shuffle, (s, v) => s with { Shuffle = v }, "Whether each epoch has an order of its own; false: file order.", Train);
         yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");

@@ -60,8 +60,16 @@ public sealed class LoraAdapter : IDisposable
             Tensor a = empty([target.R, linear.InFeatures], dtype: ScalarType.Float32);
             double bound = 1 / Math.Sqrt(linear.InFeatures); // Kaiming with a = √5: √(6 / ((1 + 5) · in))
             _ = options.Init == LoraInit.Gaussian ? a.normal_(0, 1.0 / target.R, generator) : a.uniform_(-bound, bound, generator);
+            Tensor b = zeros([linear.OutFeatures, target.R], dtype: ScalarType.Float32);
+            (Tensor A, Tensor B)? start = null;
+            if (options.HasOwnStart)
+            {
+                start = LowRankStart.Create(options.Init, linear.BaseWeight, target, target.Scaling, model.Device);
+                (a, b) = (start.Value.A.clone(), start.Value.B.clone());
+            }
+
             Parameter trainedA = Trained(a, model.Device, true);
-            Parameter trainedB = Trained(zeros([linear.OutFeatures, target.R], dtype: ScalarType.Float32), model.Device, true);
+            Parameter trainedB = Trained(b, model.Device, true);
             Parameter? magnitude = null;
             if (options.UseDora)
             {
@@ -69,7 +77,7 @@ public sealed class LoraAdapter : IDisposable
                 magnitude = Trained(wide.square().sum(1).sqrt(), model.Device, true); // B = 0: the norms of W itself
             }
 
-            modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared));
+            modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared, start));
         }
 
         AdapterTensors tensors = new(modules);
@@ -107,14 +115,32 @@ public sealed class LoraAdapter : IDisposable
         return module.EffectiveWeight(model.LinearModules.First(l => l.Path == module.Target.Path).Weight);
     }
 
-    /// <summary>Writes adapter_config.json and adapter_model.safetensors as PEFT does.</summary>
+    /// <summary>Writes adapter_config.json and adapter_model.safetensors as PEFT does. What started as PiSSA or OLoRA is written as the plain LoRA [A; A₀], [B, −B₀], which needs no changed base weights.</summary>
     /// <exception cref="InvalidOperationException">The adapter was read with parts that are not trained here; its own file has them.</exception>
     public void Save(string directory)
     {
         if (!tensors.IsWritable)
             throw new InvalidOperationException("the adapter has parts that are only read");
-        PeftAdapterFiles.Write(directory, config, [.. Named().Select(p => TensorTypes.ToWrite(p.Name, p.Value))]);
+        using var noGrad = no_grad();
+        using var scope = NewDisposeScope();
+        Dictionary<string, Tensor> converted = [];
+        foreach (LoraLinear module in Modules)
+        {
+            if (module.Start is not (Tensor a0, Tensor b0))
+                continue;
+            converted[PeftAdapterFiles.KeyOfA(module.Target.Path)] = cat([module.A, a0], 0);
+            converted[PeftAdapterFiles.KeyOfB(module.Target.Path)] = cat([module.B, b0.neg()], 1);
+        }
+
+        PeftAdapterFiles.Write(directory, config, [.. Named().Select(p => TensorTypes.ToWrite(p.Name, converted.GetValueOrDefault(p.Name, p.Value)))]);
     }
+
+    /// <summary>What a checkpoint must hold beside <see cref="Parameters"/>: the constants that the saved adapter has within other tensors.</summary>
+    internal IEnumerable<(string Name, Tensor Value)> Constants() => Modules.Where(m => m.Start is not null).SelectMany(m => new[]
+    {
+        ($"{m.Target.Path}.start_A", m.Start!.Value.A),
+        ($"{m.Target.Path}.start_B", m.Start!.Value.B),
+    });
 
     public void Dispose()
     {
@@ -161,6 +187,8 @@ public sealed class LoraAdapter : IDisposable
 
     private static AdapterPlan Plan(CausalLM model, LoraOptions options)
     {
+        if (options is { HasOwnStart: true, UseDora: true })
+            throw new DiagnosticException("LB0531", "init_lora_weights pissa and olora start from the weight, and DoRA's magnitudes would be taken from it twice; use type: lora, or init_lora_weights: default");
         AdapterPlan plan = AdapterPlan.Create(options, [.. model.LinearModules.Select(l => l.Path)], model.Embedding.Path, model.Spec.IsHeadTied, model.Spec.IgnoredFilePrefixes.Count > 0);
         CheckDropout(model, options.LoraDropout, plan.Targets.Select(t => t.Path));
         return plan;

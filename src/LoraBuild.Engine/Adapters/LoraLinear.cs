@@ -19,9 +19,11 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     /// <param name="b">[out, r].</param>
     /// <param name="magnitude">DoRA's m [out]; null: LoRA.</param>
     /// <param name="dropout">p of the inputs of A while gradients are recorded and a seed is set.</param>
+    /// <param name="start">A₀ [r, in] and B₀ [out, r] of PiSSA and OLoRA; null: none.</param>
     /// <param name="index">Number of the module within its adapter: modules draw different dropout masks from one seed.</param>
-    internal LoraLinear(AdapterTarget target, Parameter a, Parameter b, Parameter? magnitude, double dropout, int index, AdapterSwitch shared)
+    internal LoraLinear(AdapterTarget target, Parameter a, Parameter b, Parameter? magnitude, double dropout, int index, AdapterSwitch shared, (Tensor A, Tensor B)? start = null)
     {
+        Start = start;
         Target = target;
         A = a;
         B = b;
@@ -43,6 +45,9 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     /// <summary>[out], or null.</summary>
     public Parameter? Magnitude { get; }
 
+    /// <summary>A₀ [r, in] and B₀ [out, r], constants: the update is s·(BA − B₀A₀) (<see cref="LowRankStart"/>).</summary>
+    internal (Tensor A, Tensor B)? Start { get; }
+
     public bool IsEnabled => shared.IsEnabled;
 
     private float Scaling => (float)Target.Scaling;
@@ -61,6 +66,7 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         {
             using Tensor low = (dropped ?? x).mm(aT); // [P, r]
             // In place: the product above does not need its result for the backward pass.
+            SubtractStart(y, x);
             return y.addmm_(low, bT, 1, Scaling);
         }
 
@@ -68,6 +74,7 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         using Tensor wide = (dropped ?? x).to_type(A.dtype);
         using Tensor wideLow = wide.mm(aT);
         using Tensor wideY = y.to_type(A.dtype, disposeAfter: true);
+        SubtractStart(wideY, x);
         using Tensor sum = wideY.addmm(wideLow, bT, 1, Scaling);
         return sum.to_type(x.dtype);
     }
@@ -77,6 +84,8 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     {
         using var scope = NewDisposeScope();
         Tensor updated = weight.to_type(A.dtype).addmm(B, A, 1, Scaling); // [out, in]
+        if (Start is (Tensor a0, Tensor b0))
+            updated = updated.addmm(b0, a0, 1, -Scaling);
         if (Magnitude is not null)
             updated = updated.mul(Magnitude.div(RowNorms(weight)).unsqueeze(1));
         return updated.to_type(weight.dtype).MoveToOuterDisposeScope();
@@ -89,6 +98,8 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         Magnitude?.Dispose();
         generator?.Dispose();
         squaredNorms?.Dispose();
+        Start?.A.Dispose();
+        Start?.B.Dispose();
     }
 
     /// <summary>n [out]: row norms of W + s·BA without forming it. ‖w + s·bA‖² = ‖w‖² + 2s·b·(A w) + s²·b(AAᵀ)b.</summary>
@@ -100,6 +111,16 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         squaredNorms ??= wide.square().sum(1).DetachFromDisposeScope();
         Tensor mixed = wide.mm(A.t()).mul_(2 * Target.Scaling).add_(B.mm(A.mm(A.t())), Target.Scaling * Target.Scaling); // [out, r]
         return mixed.mul_(B).sum(1).add_(squaredNorms).clamp_min_(0).sqrt_().MoveToOuterDisposeScope();
+    }
+
+    /// <summary>y −= s·B₀(A₀ x): what the residual weight of PiSSA and OLoRA lacks. Dropout does not touch it.</summary>
+    private void SubtractStart(Tensor y, Tensor x)
+    {
+        if (Start is not (Tensor a0, Tensor b0))
+            return;
+        using var scope = NewDisposeScope();
+        Tensor low = x.to_type(a0.dtype).mm(a0.t()); // [P, r]
+        y.addmm_(low, b0.t(), 1, -Scaling);
     }
 
     private Tensor ForwardDora(Tensor x, Tensor? dropped, Tensor weight, Tensor? bias)

@@ -12,6 +12,12 @@ public enum LoraInit
 
     /// <summary>A normal with standard deviation 1/r, B zero.</summary>
     Gaussian,
+
+    /// <summary>The principal singular directions of the weight (Meng et al. 2024). Saved as the plain LoRA of rank 2r that computes the same.</summary>
+    Pissa,
+
+    /// <summary>The first columns of the weight's QR decomposition (Büyükakyüz 2024). Saved like <see cref="Pissa"/>.</summary>
+    Olora,
 }
 
 /// <summary>Names and meanings are PEFT's (LoraConfig).</summary>
@@ -66,6 +72,12 @@ public sealed record LoraOptions
     /// <summary>Written to adapter_config.json.</summary>
     public string? BaseModelName { get; init; }
 
+    /// <summary>A and B start from the weight; the saved adapter holds the start too and has rank 2r.</summary>
+    internal bool HasOwnStart => Init is LoraInit.Pissa or LoraInit.Olora;
+
+    /// <summary>α/r stays what it was when r doubles; with rsLoRA α/√r.</summary>
+    private double SavedAlphaFactor => !HasOwnStart ? 1 : UseRslora ? Math.Sqrt(2) : 2;
+
     internal int RankOf(string path) => PeftPatterns.Find(RankPattern, path, R);
 
     internal double ScalingOf(string path)
@@ -78,8 +90,8 @@ public sealed record LoraOptions
     internal PeftAdapterConfig ToPeftConfig(AdapterPlan plan, DecoderSpec spec) => new()
     {
         BaseModelNameOrPath = BaseModelName,
-        R = R,
-        LoraAlpha = LoraAlpha,
+        R = HasOwnStart ? 2 * R : R,
+        LoraAlpha = LoraAlpha * SavedAlphaFactor,
         LoraDropout = LoraDropout,
         TargetModules = TargetModulesPattern switch
         {
@@ -92,8 +104,8 @@ public sealed record LoraOptions
         ExcludeModulesPattern = ExcludePattern(spec),
         ModulesToSave = ModulesToSave,
         LayersToTransform = LayersToTransform,
-        RankPattern = RankPattern,
-        AlphaPattern = AlphaPattern,
+        RankPattern = HasOwnStart ? new OrderedDictionary<string, int>(RankPattern.Select(p => KeyValuePair.Create(p.Key, 2 * p.Value))) : RankPattern,
+        AlphaPattern = HasOwnStart ? new OrderedDictionary<string, double>(AlphaPattern.Select(p => KeyValuePair.Create(p.Key, p.Value * SavedAlphaFactor))) : AlphaPattern,
         UseRslora = UseRslora,
         UseDora = UseDora,
         EnsureWeightTying = EnsureWeightTying,

@@ -77,6 +77,9 @@ public sealed class CausalLM : IDisposable
     /// <summary>Every weight by its Hugging Face name; of a tied model the head has a slot of its own over the embedding's values.</summary>
     internal IReadOnlyDictionary<string, WeightSlot> Slots { get; }
 
+    /// <summary>Noise on the input of the first layer while gradients are recorded; null: none.</summary>
+    internal NeftuneNoise? InputNoise { get; set; }
+
     /// <summary>The adapter's tensors while one is attached.</summary>
     internal IReadOnlyList<(string Name, Tensor Value)> AdapterParameters { get; set; } = [];
 
@@ -164,6 +167,8 @@ public sealed class CausalLM : IDisposable
             x = x.mul(rounded);
         }
 
+        if (InputNoise?.Draw(batch, x) is Tensor noise)
+            x = x.add(noise);
         observe?.Invoke(0, x);
         for (int i = 0; i < layers.Length; i++)
         {

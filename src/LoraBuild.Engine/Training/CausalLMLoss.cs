@@ -27,8 +27,34 @@ public static class CausalLMLoss
     /// <summary>The loss, and <paramref name="scale"/> times its gradient added to every trained tensor.</summary>
     /// <param name="hidden">[P, hidden] after the final norm, with its graph; the graph is used up.</param>
     /// <param name="scale">1 / number of targets of the whole optimizer step.</param>
+    /// <param name="labelSmoothing">ε of transformers' label_smoothing_factor.</param>
     /// <returns>Sum of token losses in nats, without scale; 0 without targets.</returns>
-    public static double Backward(CausalLM model, Tensor hidden, MicroBatch batch, double scale)
+    public static double Backward(CausalLM model, Tensor hidden, MicroBatch batch, double scale, double labelSmoothing = 0) =>
+        Backward(model, hidden, batch, scale, labelSmoothing, null);
+
+    /// <summary>The same with a weight for each target.</summary>
+    /// <param name="weights">fp32, one a target in the order of the batch.</param>
+    /// <returns>Sum of the weighted token losses.</returns>
+    public static double BackwardWeighted(CausalLM model, Tensor hidden, MicroBatch batch, float[] weights)
+    {
+        using Tensor given = tensor(weights, device: hidden.device);
+        return Backward(model, hidden, batch, 1, 0, given);
+    }
+
+    /// <summary>log p of every target, without gradient.</summary>
+    public static float[] LogProbabilities(CausalLM model, Tensor hidden, MicroBatch batch)
+    {
+        if (batch.TargetCount == 0)
+            return [];
+        using IDisposable noGrad = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor selected, _, Tensor targets) = Select(hidden.detach(), batch);
+        Tensor losses = zeros([batch.TargetCount], dtype: ScalarType.Float32, device: hidden.device);
+        Head(model, model.HeadWeight).Run(selected, targets, 1, null, null, HeadCrossEntropy.RowsOfChunk(model.VocabSize), losses: losses);
+        return TensorTypes.ToFloat32Array(losses.neg());
+    }
+
+    private static double Backward(CausalLM model, Tensor hidden, MicroBatch batch, double scale, double labelSmoothing, Tensor? weights)
     {
         if (batch.TargetCount == 0)
             return 0;
@@ -37,7 +63,8 @@ public static class CausalLMLoss
         Tensor weight = model.HeadWeight; // [vocab, hidden]; with an adapter on the head it leads to A and B
         Tensor selectedGradient = empty_like(selected);
         Tensor? weightGradient = weight.requires_grad ? zeros(weight.shape, dtype: ScalarType.Float32, device: weight.device) : null;
-        double sum = Head(model, weight).Run(selected, targets, scale, selectedGradient, weightGradient, HeadCrossEntropy.RowsOfChunk(model.VocabSize));
+        double sum = Head(model, weight, labelSmoothing).Run(
+            selected, targets, scale, selectedGradient, weightGradient, HeadCrossEntropy.RowsOfChunk(model.VocabSize), weights);
 
         List<Tensor> outputs = [];
         List<Tensor> gradients = [];
@@ -58,7 +85,7 @@ public static class CausalLMLoss
         return sum;
     }
 
-    private static HeadCrossEntropy Head(CausalLM model, Tensor weight) => new(weight, model.LogitScale, model.LogitSoftcap);
+    private static HeadCrossEntropy Head(CausalLM model, Tensor weight, double labelSmoothing = 0) => new(weight, model.LogitScale, model.LogitSoftcap, labelSmoothing);
 
     private static (Tensor Hidden, Tensor Positions, Tensor Targets) Select(Tensor hidden, MicroBatch batch)
     {

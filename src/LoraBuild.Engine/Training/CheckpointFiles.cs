@@ -14,16 +14,18 @@ namespace LoraBuild.Engine.Training;
 internal sealed class CheckpointFiles(string outputDirectory, LoraAdapter? adapter, IReadOnlyList<(string Name, torch.Tensor Value)> parameters, IOptimizer optimizer)
 {
     private const string OptimizerFile = "optimizer.safetensors";
-    private readonly string weightsFile = adapter is null ? "trained.safetensors" : PeftAdapterFiles.WeightsFileName;
+    private readonly (string Name, torch.Tensor Value)[] constants = [.. adapter?.Constants() ?? []];
+
+    /// <summary>Where the weights are read from again: of an adapter its own file, unless that holds them in another form.</summary>
+    private string WeightsFile => adapter is null || constants.Length > 0 ? "trained.safetensors" : PeftAdapterFiles.WeightsFileName;
 
     public CheckpointStore Store { get; } = new(Path.Combine(outputDirectory, "checkpoints"));
 
     public string Save(TrainingState state) => Store.Save(state, directory =>
     {
-        if (adapter is null)
-            TensorState.Write(Path.Combine(directory, weightsFile), parameters);
-        else
-            adapter.Save(directory);
+        adapter?.Save(directory);
+        if (WeightsFile != PeftAdapterFiles.WeightsFileName)
+            TensorState.Write(Path.Combine(directory, WeightsFile), parameters.Concat(constants));
         optimizer.Save(Path.Combine(directory, OptimizerFile));
     });
 
@@ -33,7 +35,7 @@ internal sealed class CheckpointFiles(string outputDirectory, LoraAdapter? adapt
         optimizer.Load(Path.Combine(Store.PathOf(step), OptimizerFile));
     }
 
-    public void LoadWeights(int step) => TensorState.ReadInto(Path.Combine(Store.PathOf(step), weightsFile), parameters);
+    public void LoadWeights(int step) => TensorState.ReadInto(Path.Combine(Store.PathOf(step), WeightsFile), parameters.Concat(constants));
 
     /// <summary>adapter/ in PEFT's format, or model/ with all weights.</summary>
     public string WriteResult(CausalLM model)

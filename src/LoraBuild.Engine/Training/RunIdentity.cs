@@ -25,7 +25,7 @@ public static class RunIdentity
 
     private static string OptionsText(TrainOptions o) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
+        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.LabelSmoothing:R} {o.NeftuneNoiseAlpha:R} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
 
     private static string ScheduleText(ScheduleArguments a) => string.Create(
         CultureInfo.InvariantCulture,

@@ -54,6 +54,12 @@ public sealed record TrainOptions
     /// <summary>Largest allowed norm of the whole gradient; 0 switches clipping off.</summary>
     public double MaxGradNorm { get; init; } = 1;
 
+    /// <summary>Part of the target's weight that is spread over the vocabulary; the reported training loss has it too, evaluation has not.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>NEFTune (Jain et al. 2023): α of the noise on embeddings; null: none.</summary>
+    public double? NeftuneNoiseAlpha { get; init; }
+
     /// <summary>Optimizer steps between progress lines.</summary>
     public int LoggingSteps { get; init; } = 1;
 

@@ -37,6 +37,8 @@ public static class TrainOptionsBuilder
             AdamBeta2 = train.AdamBeta2,
             AdamEpsilon = train.AdamEpsilon,
             MaxGradNorm = train.MaxGradNorm,
+            LabelSmoothing = train.LabelSmoothingFactor,
+            NeftuneNoiseAlpha = train.NeftuneNoiseAlpha,
             LoggingSteps = train.LoggingSteps,
             EvalSteps = train.EvalSteps,
             SaveSteps = train.SaveSteps,

@@ -16,6 +16,8 @@ namespace LoraBuild.Engine.Training;
 /// </summary>
 public sealed class Trainer : IDisposable
 {
+    private const long NoiseStream = 1; // beside dropout's seed of the same micro-batch
+
     private readonly CausalLM model;
     private readonly LoraAdapter? adapter;
     private readonly TokenDocuments train;
@@ -30,6 +32,7 @@ public sealed class Trainer : IDisposable
     private readonly StepInterval saveInterval;
     private readonly IOptimizer optimizer;
     private readonly CheckpointFiles checkpoints;
+    private readonly NeftuneNoise? noise;
     private TrainingState state;
     private TrainingState? savedState;
     private double lastLoss = double.NaN;
@@ -49,6 +52,7 @@ public sealed class Trainer : IDisposable
         evaluationInterval = StepInterval.Create(options.EvalSteps, plan.TotalSteps);
         saveInterval = StepInterval.Create(options.SaveSteps, plan.TotalSteps);
         optimizer = OptimizerFactory.Create(options, parameters);
+        model.InputNoise = noise = options.NeftuneNoiseAlpha is double alpha ? new NeftuneNoise(alpha) : null;
         checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
         state = new TrainingState(RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}")), 0, plan.PositionOf(0), 0, null, null, 0);
     }
@@ -84,7 +88,12 @@ public sealed class Trainer : IDisposable
         return trainer.Run(summary, cancellation);
     }
 
-    public void Dispose() => optimizer.Dispose();
+    public void Dispose()
+    {
+        optimizer.Dispose();
+        model.InputNoise = null;
+        noise?.Dispose();
+    }
 
     private TrainingResult Run(TrainingDataSummary summary, CancellationToken cancellation)
     {
@@ -152,6 +161,7 @@ public sealed class Trainer : IDisposable
             }
 
             adapter?.SetDropoutSeed(DeterministicRandom.Combine(options.Seed, step, i));
+            noise?.SetSeed(DeterministicRandom.Combine(options.Seed, step, i, NoiseStream));
             loss += Backward(batches[i], items);
         }
 
@@ -180,7 +190,7 @@ public sealed class Trainer : IDisposable
             return 0;
         using DisposeScope scope = NewDisposeScope();
         using PackedBatch packed = batch.ToPacked(model.Device);
-        return CausalLMLoss.Backward(model, model.HiddenStates(packed), batch, 1.0 / items) / items;
+        return CausalLMLoss.Backward(model, model.HiddenStates(packed), batch, 1.0 / items, options.LabelSmoothing) / items;
     }
 
     /// <summary>The evaluation and the checkpoint that are due where the run stands. False: cancelled before the evaluation was done.</summary>

@@ -32,7 +32,9 @@ internal static class LoraOptionsBuilder
             {
                 "default" => LoraInit.KaimingUniform,
                 "gaussian" => LoraInit.Gaussian,
-                string other => throw new DiagnosticException("LB0830", $"adapter.init_lora_weights: {other} is not built in this version. Allowed: default, gaussian.", place.File, place.Line, place.Column),
+                "pissa" => LoraInit.Pissa,
+                "olora" => LoraInit.Olora,
+                string other => throw new DiagnosticException("LB0830", $"adapter.init_lora_weights: {other} is not built in this version. Allowed: default, gaussian, pissa, olora.", place.File, place.Line, place.Column),
             },
             Seed = recipe.Seed,
             BaseModelName = BaseName(recipe.Base.Model),

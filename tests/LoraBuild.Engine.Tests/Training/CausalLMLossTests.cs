@@ -42,6 +42,35 @@ public sealed class CausalLMLossTests
         Same(weight.grad!, weightGradient);
     }
 
+    [Theory]
+    [InlineData(0.0, true)]
+    [InlineData(0.1, false)]
+    [InlineData(0.3, true)]
+    public void Label_smoothing_and_weights_of_tokens_are_those_of_the_plain_formula(double smoothing, bool hasWeights)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Generator generator = new(4);
+        Tensor hidden = randn([23, 12], generator: generator).requires_grad_();
+        Tensor weight = randn([31, 12], generator: generator).requires_grad_();
+        Tensor targets = randint(0, 31, [23], dtype: ScalarType.Int64, generator: generator);
+        Tensor weights = hasWeights ? randn([23], generator: generator) : ones(23);
+
+        // transformers' LabelSmoother: (1 − ε)·nll + ε·Σ_v −log p(v) / V
+        Tensor logProbabilities = nn.functional.linear(hidden, weight).log_softmax(1);
+        Tensor nll = logProbabilities.gather(1, targets.unsqueeze(1)).squeeze(1).neg();
+        Tensor losses = nll.mul(1 - smoothing).add(logProbabilities.sum(1).neg().div(31).mul(smoothing));
+        Tensor loss = losses.mul(weights).sum();
+        loss.backward();
+
+        (Tensor hiddenGradient, Tensor weightGradient, Tensor found) = (zeros_like(hidden), zeros_like(weight), zeros(23));
+        double sum = new HeadCrossEntropy(weight, 1, null, smoothing).Run(hidden, targets, 1, hiddenGradient, weightGradient, 5, hasWeights ? weights : null, found);
+
+        Assert.Equal(loss.item<float>(), sum, 1e-4);
+        Same(losses, found);
+        Same(hidden.grad!, hiddenGradient);
+        Same(weight.grad!, weightGradient);
+    }
+
     [Fact]
     public void An_adapter_gets_the_gradient_of_the_plain_loss() => SameGradients(
         () => CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions()),
