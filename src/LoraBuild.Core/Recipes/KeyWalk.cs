@@ -54,6 +54,8 @@ internal static class KeyWalk
 
         // Other tools' short names: epochs, batch_size, alpha, dropout.
         List<string> longer = [.. byLeaf.Where(g => key.Length > 2 && $"_{g.Key}_".Contains($"_{key}_", StringComparison.Ordinal)).SelectMany(g => g)];
+        if (longer.Exists(k => k.StartsWith(prefix, StringComparison.Ordinal)))
+            longer.RemoveAll(k => !k.StartsWith(prefix, StringComparison.Ordinal)); // the section that was meant anyway
         if (longer.Count is > 0 and <= 3)
             return $"{message} Did you mean {string.Join(" or ", longer)}?";
         return $"{message} Keys here are {string.Join(", ", children)}.";
