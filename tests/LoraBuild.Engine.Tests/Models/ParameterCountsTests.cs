@@ -33,6 +33,20 @@ public sealed class ParameterCountsTests
     }
 
     [Fact]
+    public void Counting_allocates_no_weights()
+    {
+        JsonNode[] models = [.. Reference["models"]!.AsArray().Select(m => m!)];
+        Assert.Equal((12, 180), (models.Length, models.Sum(m => m["adapters"]!.AsArray().Count)));
+        using TemporaryDirectory directory = new();
+        JsonNode largest = models.MaxBy(m => m["base_parameters"]!.GetValue<long>())!;
+        File.WriteAllText(Path.Combine(directory.Path, "config.json"), largest["config"]!.ToJsonString());
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        ParameterCounts counts = ParameterCounts.OfLora(ModelConfig.Load(directory.Path), new LoraOptions { R = 64, TargetModulesPattern = AdapterPlan.AllLinear });
+        Assert.True(counts.Base > 10_000_000_000);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 20_000_000);
+    }
+
+    [Fact]
     public void Modules_are_counted_by_kind()
     {
         ModelConfig config = ModelConfig.Load(Golden.Model("llama-tied"));
