@@ -15,6 +15,9 @@ public readonly record struct TokenDocument(ReadOnlyMemory<int> InputIds, ReadOn
 /// <param name="Offsets">[documents + 1], from 0 to N.</param>
 public sealed record TokenDocuments(int[] InputIds, int[] Labels, long[] Offsets)
 {
+    /// <summary>Preference pairs: document 2k is the better answer to a prompt, 2k + 1 the worse one.</summary>
+    public bool IsPairs { get; init; }
+
     public int Count => Offsets.Length - 1;
 
     public TokenDocument this[int document]
@@ -28,9 +31,11 @@ public sealed record TokenDocuments(int[] InputIds, int[] Labels, long[] Offsets
     }
 }
 
-/// <summary><c>input_ids</c> int32 [N], <c>labels</c> int32 [N], <c>offsets</c> int64 [documents + 1]; int64 ids and labels are read too.</summary>
+/// <summary><c>input_ids</c> int32 [N], <c>labels</c> int32 [N], <c>offsets</c> int64 [documents + 1]; int64 ids and labels are read too. Metadata <c>preference_pairs: true</c>: <see cref="TokenDocuments.IsPairs"/>.</summary>
 public static class TokensFile
 {
+    private const string PairsKey = "preference_pairs";
+
     /// <summary>The label of a token that is no target (PyTorch's ignore_index).</summary>
     public const int IgnoredLabel = -100;
 
@@ -50,10 +55,13 @@ public static class TokensFile
 
         long[] offsets = Vector(file, "offsets");
         CheckOffsets(file.Path, offsets, inputIds.Length);
-        return new TokenDocuments(inputIds, labels, offsets);
+        bool isPairs = file.Metadata.GetValueOrDefault(PairsKey) == "true";
+        if (isPairs && offsets.Length % 2 == 0)
+            throw Wrong(file.Path, $"the metadata say {PairsKey}, but there are {offsets.Length - 1} documents; pairs are an even number");
+        return new TokenDocuments(inputIds, labels, offsets) { IsPairs = isPairs };
     }
 
-    public static void Write(string path, TokenDocuments documents, IReadOnlyDictionary<string, string>? metadata = null) =>
+    public static void Write(string path, TokenDocuments documents) =>
         SafetensorsWriter.Write(
             path,
             [
@@ -61,7 +69,7 @@ public static class TokensFile
                 TensorToWrite.FromInt32("labels", [documents.Labels.Length], documents.Labels),
                 TensorToWrite.FromInt64("offsets", [documents.Offsets.Length], documents.Offsets),
             ],
-            metadata);
+            documents.IsPairs ? new Dictionary<string, string> { [PairsKey] = "true" } : null);
 
     private static void CheckOffsets(string path, long[] offsets, int tokens)
     {

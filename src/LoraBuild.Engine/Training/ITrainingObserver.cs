@@ -39,7 +39,7 @@ public sealed record TrainingStarted(
 
 /// <param name="Step">From 1.</param>
 /// <param name="Epoch">Passes done, with fraction.</param>
-/// <param name="Loss">Sum over the step's target tokens / their number.</param>
+/// <param name="Loss">Sum over the step's target tokens / their number; of preference pairs the mean over them.</param>
 /// <param name="GradNorm">Before clipping.</param>
 /// <param name="LearningRate">The one that this step used.</param>
 /// <param name="Tokens">Real tokens of the step (there is no padding).</param>
@@ -56,7 +56,15 @@ public sealed record StepMetrics(
     double TokensPerSecond,
     long PeakMemoryBytes,
     TimeSpan TimeLeft,
-    bool ShouldLog);
+    bool ShouldLog)
+{
+    /// <summary>Null in language modelling.</summary>
+    public PreferenceMetrics? Preference { get; init; }
+}
+
+/// <param name="Accuracy">Share of the step's pairs whose better answer the model prefers, in the loss's own measure.</param>
+/// <param name="Margin">Mean of how much more it is preferred.</param>
+public sealed record PreferenceMetrics(double Accuracy, double Margin);
 
 /// <param name="IsBest">The lowest loss so far.</param>
 public sealed record EvaluationMetrics(int Step, int TotalSteps, double Loss, double Perplexity, long Tokens, bool IsBest);

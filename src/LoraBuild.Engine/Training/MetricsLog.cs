@@ -27,17 +27,27 @@ public sealed class MetricsLog : IDisposable
         return new MetricsLog(new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read));
     }
 
-    public void Write(StepMetrics metrics) => WriteLine(new JsonObject
+    public void Write(StepMetrics metrics)
     {
-        ["step"] = metrics.Step,
-        ["epoch"] = metrics.Epoch,
-        ["loss"] = metrics.Loss,
-        ["grad_norm"] = metrics.GradNorm,
-        ["learning_rate"] = metrics.LearningRate,
-        ["tokens"] = metrics.Tokens,
-        ["tokens_per_second"] = Math.Round(metrics.TokensPerSecond, 2),
-        ["peak_memory_bytes"] = metrics.PeakMemoryBytes,
-    });
+        JsonObject line = new()
+        {
+            ["step"] = metrics.Step,
+            ["epoch"] = metrics.Epoch,
+            ["loss"] = metrics.Loss,
+            ["grad_norm"] = metrics.GradNorm,
+            ["learning_rate"] = metrics.LearningRate,
+            ["tokens"] = metrics.Tokens,
+            ["tokens_per_second"] = Math.Round(metrics.TokensPerSecond, 2),
+            ["peak_memory_bytes"] = metrics.PeakMemoryBytes,
+        };
+        if (metrics.Preference is { } preference)
+        {
+            line["rewards/accuracies"] = preference.Accuracy; // names of TRL
+            line["rewards/margins"] = preference.Margin;
+        }
+
+        WriteLine(line);
+    }
 
     public void Write(EvaluationMetrics metrics) => WriteLine(new JsonObject
     {

@@ -5,12 +5,18 @@ using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training;
 
+/// <summary>One document of a batch.</summary>
+/// <param name="Document">Its number in the data set.</param>
+/// <param name="FirstTarget">Place of its first target among the batch's.</param>
+public readonly record struct BatchPart(int Document, int FirstTarget, int Targets);
+
 public sealed class MicroBatch
 {
     private readonly ReadOnlyMemory<int>[] inputIds;
 
-    private MicroBatch(ReadOnlyMemory<int>[] inputIds, int tokenCount, long[] targetPositions, long[] targetIds)
+    private MicroBatch(ReadOnlyMemory<int>[] inputIds, int tokenCount, long[] targetPositions, long[] targetIds, IReadOnlyList<BatchPart> parts)
     {
+        Parts = parts;
         this.inputIds = inputIds;
         TokenCount = tokenCount;
         TargetPositions = targetPositions;
@@ -28,21 +34,27 @@ public sealed class MicroBatch
     /// <summary>The token that each of these places has to predict.</summary>
     public long[] TargetIds { get; }
 
+    /// <summary>The documents in their order in the batch.</summary>
+    public IReadOnlyList<BatchPart> Parts { get; }
+
     /// <summary>Documents are put in order of length, so that equally long ones stand beside each other and attention takes them together.</summary>
     public static MicroBatch Create(TokenDocuments documents, IEnumerable<int> indices)
     {
         List<ReadOnlyMemory<int>> inputIds = [];
         List<long> positions = [];
         List<long> targets = [];
+        List<BatchPart> parts = [];
         int start = 0;
-        foreach (TokenDocument document in indices.Select(i => documents[i]).OrderBy(d => d.Length))
+        foreach ((TokenDocument document, int index) in indices.Select(i => (Document: documents[i], Index: i)).OrderBy(d => d.Document.Length))
         {
             inputIds.Add(document.InputIds);
+            int first = targets.Count;
             LabelShift.Append(document.Labels.Span, start, positions, targets);
+            parts.Add(new BatchPart(index, first, targets.Count - first));
             start += document.Length;
         }
 
-        return new MicroBatch([.. inputIds], start, [.. positions], [.. targets]);
+        return new MicroBatch([.. inputIds], start, [.. positions], [.. targets], parts);
     }
 
     public PackedBatch ToPacked(Device device) => PackedBatch.FromDocuments(inputIds, device);

@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Training.Preference;
 
 namespace LoraBuild.Engine.Training;
 
@@ -25,11 +26,15 @@ public static class RunIdentity
 
     private static string OptionsText(TrainOptions o) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.LabelSmoothing:R} {o.NeftuneNoiseAlpha:R} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
+        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.LabelSmoothing:R} {o.NeftuneNoiseAlpha:R} {PreferenceText(o.Preference)} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
 
     private static string ScheduleText(ScheduleArguments a) => string.Create(
         CultureInfo.InvariantCulture,
         $"{a.NumCycles:R} {a.MinLr:R} {a.MinLrRate:R} {a.WarmupLrRate:R} {a.Power:R} {a.LrEnd:R} {a.Timescale} {a.NumDecaySteps} {a.NumStableSteps} {a.WarmupType} {a.DecayType} {a.MinLrRatio:R}");
+
+    private static string PreferenceText(PreferenceOptions p) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{p.Loss} {p.Beta:R} {p.LabelSmoothing:R} {p.IsLengthNormalized} {p.IsReferenceFree} {p.Gamma:R} {p.DesirableWeight:R} {p.UndesirableWeight:R}");
 
     private static void AppendText(IncrementalHash hash, string text)
     {
@@ -42,5 +47,6 @@ public static class RunIdentity
         hash.AppendData(MemoryMarshal.AsBytes(documents.InputIds.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes(documents.Labels.AsSpan()));
         hash.AppendData(MemoryMarshal.AsBytes(documents.Offsets.AsSpan()));
+        hash.AppendData([documents.IsPairs ? (byte)1 : (byte)0]);
     }
 }

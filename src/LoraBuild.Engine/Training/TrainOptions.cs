@@ -1,5 +1,6 @@
 // What the trainer needs to know, flat: recipe records stop at TrainOptionsBuilder.
 using LoraBuild.Engine.Training.Optimizers;
+using LoraBuild.Engine.Training.Preference;
 
 namespace LoraBuild.Engine.Training;
 
@@ -59,6 +60,9 @@ public sealed record TrainOptions
 
     /// <summary>NEFTune (Jain et al. 2023): α of the noise on embeddings; null: none.</summary>
     public double? NeftuneNoiseAlpha { get; init; }
+
+    /// <summary>Where the documents are preference pairs.</summary>
+    public PreferenceOptions Preference { get; init; } = new();
 
     /// <summary>Optimizer steps between progress lines.</summary>
     public int LoggingSteps { get; init; } = 1;

@@ -5,7 +5,7 @@ using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Training.Optimizers;
-using TorchSharp;
+using LoraBuild.Engine.Training.Preference;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training;
@@ -26,6 +26,7 @@ public sealed class Trainer : IDisposable
     private readonly string outputDirectory;
     private readonly ITrainingObserver observer;
     private readonly IReadOnlyList<(string Name, Tensor Value)> parameters;
+    private readonly ITrainingObjective objective;
     private readonly BatchPlan plan;
     private readonly LearningRateSchedule schedule;
     private readonly StepInterval evaluationInterval;
@@ -47,7 +48,8 @@ public sealed class Trainer : IDisposable
         this.outputDirectory = outputDirectory;
         this.observer = observer;
         parameters = model.TrainableParameters();
-        plan = BatchPlan.Create([.. Enumerable.Range(0, train.Count).Select(i => train[i].Length)], options);
+        objective = train.IsPairs ? new PreferenceObjective(model, adapter, train, evaluation, options.Preference) : new TokenObjective(model, train, options.LabelSmoothing);
+        plan = BatchPlan.Create(objective.UnitLengths, options);
         schedule = LearningRateSchedule.Create(options, plan.TotalSteps);
         evaluationInterval = StepInterval.Create(options.EvalSteps, plan.TotalSteps);
         saveInterval = StepInterval.Create(options.SaveSteps, plan.TotalSteps);
@@ -143,13 +145,12 @@ public sealed class Trainer : IDisposable
         return new TrainingStarted(trainable, all, plan.TotalSteps, state.Step, plan.MicroBatchesPerEpoch, summary.Documents, summary.Tokens, summary.Targets);
     }
 
-    /// <summary>One optimizer step: gradients of all its micro-batches, each target token with the same weight, then clipping and the update. False: cancelled, nothing has changed.</summary>
+    /// <summary>One optimizer step: gradients of all its micro-batches, each item with the same weight, then clipping and the update. False: cancelled, nothing has changed.</summary>
     private bool RunStep(MetricsLog metrics, ThroughputMeter meter, CancellationToken cancellation)
     {
         int step = state.Step;
-        IReadOnlyList<int[]> documents = plan.MicroBatchesOf(step);
-        MicroBatch[] batches = [.. documents.Select(d => MicroBatch.Create(train, d))];
-        long items = batches.Sum(b => (long)b.TargetCount);
+        MicroBatch[] batches = [.. plan.MicroBatchesOf(step).Select(objective.Batch)];
+        long items = batches.Sum(objective.ItemsOf);
         meter.StepStarts();
         double loss = 0;
         for (int i = 0; i < batches.Length; i++)
@@ -162,12 +163,12 @@ public sealed class Trainer : IDisposable
 
             adapter?.SetDropoutSeed(DeterministicRandom.Combine(options.Seed, step, i));
             noise?.SetSeed(DeterministicRandom.Combine(options.Seed, step, i, NoiseStream));
-            loss += Backward(batches[i], items);
+            loss += objective.Backward(batches[i], items);
         }
 
         double gradNorm = optimizer.CollectGradients();
         if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
-            throw NotFinite(step + 1, loss, gradNorm, documents);
+            throw NotFinite(step + 1, loss, gradNorm, batches);
         double clip = options.MaxGradNorm > 0 ? Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)) : 1;
         double rate = schedule.RateOf(step);
         optimizer.Step(rate, clip);
@@ -178,19 +179,10 @@ public sealed class Trainer : IDisposable
         long tokens = batches.Sum(b => (long)b.TokenCount);
         double tokensPerSecond = meter.StepEnds(tokens);
         bool shouldLog = done % Math.Max(1, options.LoggingSteps) == 0 || done == plan.TotalSteps;
-        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog);
+        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog) { Preference = objective.TakePreferences() };
         metrics.Write(result);
         observer.Stepped(result);
         return true;
-    }
-
-    private double Backward(MicroBatch batch, long items)
-    {
-        if (batch.TargetCount == 0)
-            return 0;
-        using DisposeScope scope = NewDisposeScope();
-        using PackedBatch packed = batch.ToPacked(model.Device);
-        return CausalLMLoss.Backward(model, model.HiddenStates(packed), batch, 1.0 / items, options.LabelSmoothing) / items;
     }
 
     /// <summary>The evaluation and the checkpoint that are due where the run stands. False: cancelled before the evaluation was done.</summary>
@@ -215,7 +207,7 @@ public sealed class Trainer : IDisposable
 
     private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
     {
-        EvaluationResult result = PerplexityEvaluator.Evaluate(model, documents, options.EvaluationBatchTokens, cancellation);
+        EvaluationResult result = objective.Evaluate(documents, options.EvaluationBatchTokens, cancellation);
         bool isBest = state.BestEvalLoss is not { } best || result.Loss < best;
         state = state with
         {
@@ -259,10 +251,10 @@ public sealed class Trainer : IDisposable
         return result;
     }
 
-    private static DiagnosticException NotFinite(int step, double loss, double gradNorm, IReadOnlyList<int[]> documents)
+    private static DiagnosticException NotFinite(int step, double loss, double gradNorm, IReadOnlyList<MicroBatch> batches)
     {
         string what = double.IsFinite(loss) ? $"the gradient norm is {gradNorm}" : $"the loss is {loss}";
-        string list = string.Join(", ", documents.SelectMany(d => d).Order().Take(16));
+        string list = string.Join(", ", batches.SelectMany(b => b.Parts).Select(p => p.Document).Order().Take(16));
         return new("LB0603", $"step {step}: {what}. Training documents of the step: {list}. Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).");
     }
 }
