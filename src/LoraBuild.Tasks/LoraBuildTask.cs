@@ -20,6 +20,7 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
     private WorkerProcess? running;
     private bool isCancelled;
     private bool hasErrorFromWorker;
+    private bool hasPromotedWarning;
 
     /// <summary>The program <c>lorabuild</c>, or lorabuild.dll, which is then run by <see cref="DotnetHost"/>.</summary>
     [Required]
@@ -52,6 +53,18 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
 
     /// <summary>cpu, cuda, cuda:N or auto; empty: auto.</summary>
     public string? Device { get; set; }
+
+    /// <summary>
+    /// Whether every warning is an error, and which warnings are, are not, and are not told: the project's own properties. The worker has to know,
+    /// because it says whether a stage is finished: MSBuild would promote its warnings when the stage is already recorded as up to date.
+    /// </summary>
+    public string? TreatWarningsAsErrors { get; set; }
+
+    public string? WarningsAsErrors { get; set; }
+
+    public string? WarningsNotAsErrors { get; set; }
+
+    public string? NoWarn { get; set; }
 
     /// <summary>Seconds between two progress lines of the build log.</summary>
     public int ProgressInterval { get; set; } = 5;
@@ -126,8 +139,24 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
             request.Add("threads", Threads);
         if (!string.IsNullOrEmpty(Device))
             request.Add("device", Device);
+        AddWarnings(request);
         AddOptions(request);
         return request;
+    }
+
+    private void AddWarnings(WorkerRequest request)
+    {
+        AddCodes("warn-as-error", WarningsAsErrors);
+        if (string.Equals(TreatWarningsAsErrors?.Trim(), "true", StringComparison.OrdinalIgnoreCase))
+            request.Add("warnings-as-errors", "true");
+        AddCodes("warn-not-as-error", WarningsNotAsErrors);
+        AddCodes("no-warn", NoWarn);
+
+        void AddCodes(string option, string? codes)
+        {
+            if (codes?.Trim([';', ',', ' ', '\t', '\r', '\n']) is { Length: > 0 } some)
+                request.Add(option, some);
+        }
     }
 
     internal void Handle(WorkerEvent workerEvent, ProgressThrottle throttle)
@@ -188,11 +217,21 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
         foreach (string line in errorLines)
             Log.LogMessage(MessageImportance.Normal, "{0}", line);
         if (exitCode == 0 && !hasErrorFromWorker)
-            return true;
+            return !hasPromotedWarning || Forget();
         if (isCancelled || exitCode == ExitCancelled)
             LogFailure("LB0912", $"'{Verb}' was cancelled. The next build goes on from the last checkpoint.");
         else if (!hasErrorFromWorker)
             LogFailure("LB0911", $"The worker ended with exit code {exitCode} in '{Verb}' and did not say why. {LastWords(errorLines)}The next build repeats this stage.");
+        return false;
+    }
+
+    /// <summary>
+    /// A warning that only MSBuild makes an error (<c>-warnaserror</c> on its command line is no property) has failed the build when the worker has
+    /// already recorded the stage as done. Without the record the next build does it again, and fails again.
+    /// </summary>
+    private bool Forget()
+    {
+        File.Delete(Path.Combine(Absolute(OutputDirectory), "stages", Verb + ".json"));
         return false;
     }
 
@@ -208,6 +247,7 @@ public abstract class LoraBuildTask : Microsoft.Build.Utilities.Task, ICancelabl
                 Log.LogError(Subcategory, d.Code, d.Code, d.File ?? Absolute(Recipe), d.Line, d.Column, 0, 0, "{0}", d.Text);
                 break;
             case "warning":
+                hasPromotedWarning |= d.Code is not null && BuildEngine is IBuildEngine8 engine && engine.ShouldTreatWarningAsError(d.Code);
                 Log.LogWarning(Subcategory, d.Code, d.Code, d.File ?? Absolute(Recipe), d.Line, d.Column, 0, 0, "{0}", d.Text);
                 break;
             default:

@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using LoraBuild.Core.Diagnostics;
 
 namespace LoraBuild.Worker;
 
@@ -23,7 +24,15 @@ public static class SharedOptions
         new Option<string>("--dtype") { Description = "float32 | bfloat16 | float16 | auto", HelpName = "DTYPE", Recursive = true, DefaultValueFactory = _ => "auto" },
         text => text is "float32" or "bfloat16" or "float16" or "auto" ? null : $"--dtype must be float32, bfloat16, float16 or auto, got '{text}'.");
 
-    public static IReadOnlyList<Option> OfAllVerbs { get; } = [Events, Threads, Device, Dtype];
+    public static Option<bool> WarningsAsErrors { get; } = new("--warnings-as-errors") { Description = "Every warning is an error.", Recursive = true };
+
+    public static Option<string[]> WarnAsError { get; } = new("--warn-as-error") { Description = "These warnings are errors: LB0317,LB0318. Repeatable.", HelpName = "CODES", Recursive = true, AllowMultipleArgumentsPerToken = false };
+
+    public static Option<string[]> WarnNotAsError { get; } = new("--warn-not-as-error") { Description = "These stay warnings when all are errors. Repeatable.", HelpName = "CODES", Recursive = true, AllowMultipleArgumentsPerToken = false };
+
+    public static Option<string[]> NoWarn { get; } = new("--no-warn") { Description = "These warnings are not told. Repeatable.", HelpName = "CODES", Recursive = true, AllowMultipleArgumentsPerToken = false };
+
+    public static IReadOnlyList<Option> OfAllVerbs { get; } = [Events, Threads, Device, Dtype, WarningsAsErrors, WarnAsError, WarnNotAsError, NoWarn];
 
     public static Option<string> Recipe { get; } = new("--recipe") { Description = "The recipe file.", HelpName = "FILE" };
 
@@ -45,6 +54,12 @@ public static class SharedOptions
     public static Option<string> Input { get; } = new("--input") { Description = "The file that is read; - or nothing: standard input.", HelpName = "FILE" };
 
     public static Option<bool> Json { get; } = new("--json") { Description = "As JSON instead of tables." };
+
+    public static WarningPolicy WarningsOf(ParseResult options) => new(
+        options.GetValue(WarningsAsErrors),
+        WarningPolicy.Codes(options.GetValue(WarnAsError) ?? []),
+        WarningPolicy.Codes(options.GetValue(WarnNotAsError) ?? []),
+        WarningPolicy.Codes(options.GetValue(NoWarn) ?? []));
 
     private static Option<T> Checked<T>(Option<T> option, Func<string, string?> complaint)
     {

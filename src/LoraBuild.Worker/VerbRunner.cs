@@ -19,7 +19,8 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
     private int Run(bool hasEvents, ParseResult? options, Action<VerbContext> work)
     {
         StreamWriter? output = hasEvents ? host.OpenOutput() : null;
-        IReporter reporter = output is null ? new TextReporter(host.Error) : new EventReporter(output);
+        WarningPolicy warnings = options is null ? WarningPolicy.Default : SharedOptions.WarningsOf(options);
+        IReporter reporter = output is null ? new TextReporter(host.Error, warnings) : new EventReporter(output, warnings);
         if (hasEvents && options is not null)
             ProcessSignals.CancelAtEndOf(host.Input, cancellation);
         try

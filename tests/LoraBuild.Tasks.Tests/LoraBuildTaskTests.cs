@@ -43,6 +43,47 @@ public sealed class LoraBuildTaskTests : IDisposable
     }
 
     [Fact]
+    public void What_the_project_says_about_warnings_reaches_the_worker()
+    {
+        ApplyChatTemplate task = Create<ApplyChatTemplate>("exit 0");
+        task.TreatWarningsAsErrors = "True";
+        task.WarningsAsErrors = ";LB0317;LB0318";
+        task.WarningsNotAsErrors = " ; ";
+        task.NoWarn = "LB0335\n";
+        JsonNode options = Options();
+        Assert.Equal("true", (string)options["warnings-as-errors"]![0]!);
+        Assert.Equal("LB0317;LB0318", (string)options["warn-as-error"]![0]!);
+        Assert.Equal("LB0335", (string)options["no-warn"]![0]!);
+        Assert.Null(options["warn-not-as-error"]);
+        task.TreatWarningsAsErrors = "false";
+        Assert.Null(Options()["warnings-as-errors"]);
+
+        JsonNode Options()
+        {
+            Assert.True(task.Execute());
+            return JsonNode.Parse(File.ReadAllText(Path.Combine(directory, "out", "obj", "template.request.json")))!["options"]!;
+        }
+    }
+
+    [Fact]
+    public void A_warning_that_only_the_build_makes_an_error_fails_the_task_and_the_stage_is_forgotten()
+    {
+        const string Script = """
+            echo '{"event":"diagnostic","severity":"warning","code":"LB0317","message":"suspicious"}'
+            exit 0
+            """;
+        string manifest = Path.Combine(directory, "out", "stages", "template.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(manifest)!);
+        File.WriteAllText(manifest, "{}");
+        engine.Promoted.Add("LB0318");
+        Assert.True(Create<ApplyChatTemplate>(Script).Execute());
+        Assert.True(File.Exists(manifest));
+        engine.Promoted.Add("LB0317");
+        Assert.False(Create<ApplyChatTemplate>(Script).Execute());
+        Assert.False(File.Exists(manifest));
+    }
+
+    [Fact]
     public void Diagnostics_become_errors_and_warnings_with_their_place()
     {
         PrepareDataset task = Create<PrepareDataset>("""

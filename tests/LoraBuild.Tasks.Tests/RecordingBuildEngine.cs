@@ -4,7 +4,7 @@ using Microsoft.Build.Framework;
 
 namespace LoraBuild.Tasks.Tests;
 
-internal sealed class RecordingBuildEngine(string projectFile) : IBuildEngine
+internal sealed class RecordingBuildEngine(string projectFile) : IBuildEngine8
 {
     private readonly List<BuildErrorEventArgs> errors = [];
     private readonly List<BuildWarningEventArgs> warnings = [];
@@ -17,6 +17,13 @@ internal sealed class RecordingBuildEngine(string projectFile) : IBuildEngine
     public IEnumerable<string> Shown => messages.Where(m => m.Importance == MessageImportance.High).Select(m => m.Message!);
 
     public IEnumerable<string> Quiet => messages.Where(m => m.Importance != MessageImportance.High).Select(m => m.Message!);
+
+    /// <summary>Warnings that the build makes errors.</summary>
+    public HashSet<string> Promoted { get; } = [];
+
+    public bool AllowFailureWithoutError { get; set; }
+
+    public bool IsRunningMultipleNodes => false;
 
     public bool ContinueOnError => false;
 
@@ -46,5 +53,39 @@ internal sealed class RecordingBuildEngine(string projectFile) : IBuildEngine
     {
         lock (warnings)
             warnings.Add(e);
+    }
+
+    public bool ShouldTreatWarningAsError(string warningCode) => Promoted.Contains(warningCode);
+
+    public bool BuildProjectFile(string projectFileName, string[] targetNames, IDictionary globalProperties, IDictionary targetOutputs, string toolsVersion) => throw new NotSupportedException();
+
+    public bool BuildProjectFilesInParallel(string[] projectFileNames, string[] targetNames, IDictionary[] globalProperties, IDictionary[] targetOutputsPerProject, string[] toolsVersion, bool useResultsCache, bool unloadProjectsOnCompletion) => throw new NotSupportedException();
+
+    public BuildEngineResult BuildProjectFilesInParallel(string[] projectFileNames, string[] targetNames, IDictionary[] globalProperties, IList<string>[] removeGlobalProperties, string[] toolsVersion, bool returnTargetOutputs) => throw new NotSupportedException();
+
+    public void Yield()
+    {
+    }
+
+    public void Reacquire()
+    {
+    }
+
+    public void LogTelemetry(string eventName, IDictionary<string, string> properties)
+    {
+    }
+
+    public IReadOnlyDictionary<string, string> GetGlobalProperties() => new Dictionary<string, string>();
+
+    public void RegisterTaskObject(object key, object obj, RegisteredTaskObjectLifetime lifetime, bool allowEarlyCollection) => throw new NotSupportedException();
+
+    public object GetRegisteredTaskObject(object key, RegisteredTaskObjectLifetime lifetime) => throw new NotSupportedException();
+
+    public object UnregisterTaskObject(object key, RegisteredTaskObjectLifetime lifetime) => throw new NotSupportedException();
+
+    public int RequestCores(int requestedCores) => requestedCores;
+
+    public void ReleaseCores(int coresToRelease)
+    {
     }
 }

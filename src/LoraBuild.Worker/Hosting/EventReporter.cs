@@ -5,15 +5,20 @@ using LoraBuild.Core.Diagnostics;
 namespace LoraBuild.Worker.Hosting;
 
 /// <summary>Flushes after each line: the other side shows them as they come.</summary>
-public sealed class EventReporter(TextWriter output) : IReporter
+public sealed class EventReporter(TextWriter output, WarningPolicy? warnings = null) : IReporter
 {
     private readonly Lock gate = new();
     private readonly HashSet<Diagnostic> reported = [];
 
     public bool HasErrors { get; private set; }
 
+    public WarningPolicy Warnings { get; } = warnings ?? WarningPolicy.Default;
+
     public void Report(Diagnostic diagnostic)
     {
+        if (Warnings.Apply(diagnostic) is not { } told)
+            return;
+        diagnostic = told;
         lock (gate)
         {
             if (!reported.Add(diagnostic))

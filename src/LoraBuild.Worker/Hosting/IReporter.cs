@@ -9,6 +9,9 @@ public interface IReporter : IDiagnosticSink
 {
     bool HasErrors { get; }
 
+    /// <summary>What becomes of warnings; findings that are reported pass through it.</summary>
+    WarningPolicy Warnings { get; }
+
     void Message(string text);
 
     /// <param name="text">The line for people.</param>

@@ -4,15 +4,20 @@ using LoraBuild.Core.Diagnostics;
 
 namespace LoraBuild.Worker.Hosting;
 
-public sealed class TextReporter(TextWriter error) : IReporter
+public sealed class TextReporter(TextWriter error, WarningPolicy? warnings = null) : IReporter
 {
     private readonly Lock gate = new();
     private readonly HashSet<Diagnostic> reported = [];
 
     public bool HasErrors { get; private set; }
 
+    public WarningPolicy Warnings { get; } = warnings ?? WarningPolicy.Default;
+
     public void Report(Diagnostic diagnostic)
     {
+        if (Warnings.Apply(diagnostic) is not { } told)
+            return;
+        diagnostic = told;
         lock (gate)
         {
             if (!reported.Add(diagnostic))

@@ -122,12 +122,18 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
             Directory.Delete(directory, recursive: true);
     }
 
-    /// <summary>Passes everything on and remembers errors, so that a stage that reported one is not finished.</summary>
+    /// <summary>Passes everything on and remembers errors, also warnings that are to be errors, so that a stage that reported one is not finished.</summary>
     private sealed class CountingReporter(IReporter inner, DiagnosticBag bag) : IReporter
     {
         public bool HasErrors => bag.HasErrors;
 
-        public void Report(Diagnostic diagnostic) => bag.Report(diagnostic);
+        public WarningPolicy Warnings => inner.Warnings;
+
+        public void Report(Diagnostic diagnostic)
+        {
+            if (Warnings.Apply(diagnostic) is { } told)
+                bag.Report(told);
+        }
 
         public void Message(string text) => inner.Message(text);
 
