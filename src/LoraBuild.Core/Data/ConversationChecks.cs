@@ -39,13 +39,16 @@ internal static class ConversationChecks
     {
         if (Disorder(document.Messages) is string disorder)
             findings.Warn("LB0107", $"{disorder} Its roles are {Roles(document)}.", document.SourceFile, document.SourceLine);
-        if (document.Messages.Any(m => m.Role is "user" or "assistant" && IsEmpty(m)))
+        if (HasEmptyMessage(document.Messages))
             findings.Warn("LB0113", "A user's or assistant's message is empty.", document.SourceFile, document.SourceLine);
         if (document.Messages.Any(m => m.Role != "assistant" && m.Train == true))
             findings.Warn("LB0115", "train: true stands on a message that is not the assistant's; only the assistant's are trained.", document.SourceFile, document.SourceLine);
     }
 
-    private static string? Disorder(IReadOnlyList<ChatMessage> messages)
+    public static bool HasEmptyMessage(IReadOnlyList<ChatMessage> messages) => messages.Any(m => m.Role is "user" or "assistant" && IsEmpty(m));
+
+    /// <summary>What is unusual about the order of the roles; null when nothing is.</summary>
+    public static string? Disorder(IReadOnlyList<ChatMessage> messages)
     {
         string? previous = null;
         for (int i = 0; i < messages.Count; i++)

@@ -28,74 +28,58 @@ public static class DatasetPreparation
         DataFindings findings = new(bag, recipe.Dataset.OnError == "skip");
         SourceReader reader = new(recipe, findings, bag);
         List<SourceReport> sources = [];
-        List<Entry> given = [];
-        List<Entry> evaluation = [];
+        List<SourceReport> evaluationSources = [];
+        HashSet<UInt128> given = [];
+        HashSet<UInt128> heldOut = [];
+        int leaked = 0;
         int tokenDocuments = 0;
-        foreach (DatasetSource source in recipe.Dataset.Sources)
-            tokenDocuments += reader.Read(source, given, sources);
+        string directory = Path.Combine(outputDirectory, "dataset");
+        using SplitWriter train = new(directory, SplitName.Train);
+        using SplitWriter eval = new(directory, SplitName.Eval);
+        using SplitWriter test = new(directory, SplitName.Test);
+
+        // First what is held out, so that training documents that are in it can be left out as they come.
         foreach (DatasetSource source in recipe.Dataset.Split.EvalSources)
-            tokenDocuments += reader.Read(source, evaluation, sources);
+            tokenDocuments += reader.Read(source, heldOut, evaluationSources, entry => eval.Write(entry.Line));
+        double evalShare = heldOut.Count > 0 ? 0 : recipe.Dataset.Split.Eval;
+        foreach (DatasetSource source in recipe.Dataset.Sources)
+            tokenDocuments += reader.Read(source, given, sources, Take);
         findings.Finish();
         bag.ThrowIfErrors();
-
-        HashSet<string> heldOut = [.. evaluation.Select(e => e.Key)];
-        int leaked = given.RemoveAll(e => heldOut.Contains(e.Key));
         if (leaked > 0)
             bag.Report(Diagnostic.Warning("LB0116", $"{leaked} training documents are also in the evaluation sources; they are not trained.", recipe.FilePath));
-        List<string>[] lines = Split(recipe, given, evaluation);
-        CheckSizes(recipe, lines, tokenDocuments, bag);
+        CheckSizes(recipe, train.Documents, eval.Documents, train.Documents + eval.Documents + test.Documents, tokenDocuments, bag);
         bag.ThrowIfErrors();
 
-        string directory = Path.Combine(outputDirectory, "dataset");
-        SplitReport[] splits = [.. lines.Select((l, i) => Write(directory, (SplitName)i, l))];
-        PrepareReport report = new(sources, sources.Sum(s => s.Duplicates), leaked, tokenDocuments, splits[0], splits[1], splits[2],
+        PrepareReport report = new([.. sources, .. evaluationSources], sources.Concat(evaluationSources).Sum(s => s.Duplicates), leaked, tokenDocuments, train.Commit(), eval.Commit(), test.Commit(),
             [.. findings.Rejected.Select(r => r with { File = reader.Relative(r.File) })]);
         AtomicFile.WriteAllText(Path.Combine(directory, "report.json"), JsonSerializer.Serialize(report, ReportJson) + "\n");
         return report;
-    }
 
-    private static List<string>[] Split(Recipe recipe, List<Entry> given, List<Entry> evaluation)
-    {
-        List<string>[] lines = [[], [], []];
-        SplitSection split = recipe.Dataset.Split;
-        double eval = evaluation.Count > 0 ? 0 : split.Eval;
-        foreach (Entry entry in given)
+        void Take(Entry entry)
         {
-            SplitName name = DocumentSplit.Of(entry.Hash, recipe.Seed, eval, split.Test);
+            if (heldOut.Contains(entry.Key))
+            {
+                leaked++;
+                return;
+            }
+
+            SplitName name = DocumentSplit.Of(entry.Hash, recipe.Seed, evalShare, recipe.Dataset.Split.Test);
             int copies = name == SplitName.Train ? DocumentSplit.Copies(entry.Hash, recipe.Seed, entry.Weight) : 1;
             for (int i = 0; i < copies; i++)
-                lines[(int)name].Add(entry.Line);
+                (name switch { SplitName.Train => train, SplitName.Eval => eval, _ => test }).Write(entry.Line);
         }
-
-        lines[(int)SplitName.Eval].AddRange(evaluation.Select(e => e.Line));
-        return lines;
     }
 
-    private static void CheckSizes(Recipe recipe, List<string>[] lines, int tokenDocuments, DiagnosticBag bag)
+    private static void CheckSizes(Recipe recipe, int train, int eval, int all, int tokenDocuments, DiagnosticBag bag)
     {
         RecipePlace place = recipe.PlaceOf("dataset.sources");
-        int all = lines.Sum(l => l.Count);
         if (all + tokenDocuments == 0)
             bag.Report(Diagnostic.Error("LB0109", "No conversation is left: the sources hold none that can be trained. report.json of a run with on_error: skip lists why lines were rejected.", place.File, place.Line, place.Column));
-        else if (tokenDocuments == 0 && lines[0].Count == 0)
+        else if (tokenDocuments == 0 && train == 0)
             bag.Report(Diagnostic.Error("LB0109", $"All {all} conversations are held out for evaluation, none is left to train. Lower dataset.split.eval or give more data.", place.File, place.Line, place.Column));
-        else if (tokenDocuments == 0 && recipe.Dataset.Split.Eval > 0 && lines[1].Count == 0)
+        else if (tokenDocuments == 0 && recipe.Dataset.Split.Eval > 0 && eval == 0)
             bag.Report(Diagnostic.Warning("LB0114", $"dataset.split.eval is {recipe.Dataset.Split.Eval.ToString(System.Globalization.CultureInfo.InvariantCulture)} but by their content hashes none of {all} conversations fell into it. Name eval_sources, or give more data.", place.File, place.Line, place.Column));
-    }
-
-    private static SplitReport Write(string directory, SplitName name, List<string> lines)
-    {
-        using IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        AtomicFile.Write(Path.Combine(directory, FileName(name)), stream =>
-        {
-            foreach (string line in lines)
-            {
-                byte[] bytes = Encoding.UTF8.GetBytes(line + "\n");
-                stream.Write(bytes);
-                hash.AppendData(bytes);
-            }
-        });
-        return new SplitReport(lines.Count, Convert.ToHexStringLower(hash.GetHashAndReset()));
     }
 
     internal static string FileName(SplitName name) => name switch
@@ -105,6 +89,35 @@ public static class DatasetPreparation
         _ => "test.jsonl",
     };
 
-    /// <param name="Key">The content hash as text.</param>
-    internal sealed record Entry(string Line, byte[] Hash, string Key, double Weight);
+    /// <param name="Key">Half of the content hash: enough to tell documents apart.</param>
+    internal sealed record Entry(string Line, byte[] Hash, UInt128 Key, double Weight);
+
+    /// <summary>One file of dataset/, written as the documents come.</summary>
+    private sealed class SplitWriter(string directory, SplitName name) : IDisposable
+    {
+        private readonly PendingFile file = new(Path.Combine(directory, FileName(name)));
+        private readonly IncrementalHash hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+
+        public int Documents { get; private set; }
+
+        public void Write(string line)
+        {
+            byte[] bytes = Encoding.UTF8.GetBytes(line + "\n");
+            file.Stream.Write(bytes);
+            hash.AppendData(bytes);
+            Documents++;
+        }
+
+        public SplitReport Commit()
+        {
+            file.Commit();
+            return new SplitReport(Documents, Convert.ToHexStringLower(hash.GetHashAndReset()));
+        }
+
+        public void Dispose()
+        {
+            file.Dispose();
+            hash.Dispose();
+        }
+    }
 }

@@ -116,45 +116,29 @@ internal static class RowReader
     }
 
     /// <summary>An array of objects, or one object.</summary>
-    private static List<DataRow> ReadJson(string path, DataFindings findings)
+    private static IEnumerable<DataRow> ReadJson(string path, DataFindings findings)
     {
         byte[] bytes = File.ReadAllBytes(path);
-        ReadOnlySpan<byte> text = bytes.AsSpan(bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0);
-        List<DataRow> rows = [];
-        if (!Utf8.IsValid(text))
+        int begin = bytes.AsSpan().StartsWith("\uFEFF"u8) ? 3 : 0;
+        if (!Utf8.IsValid(bytes.AsSpan(begin)))
         {
-            int valid = ValidPrefix(text);
-            findings.Reject("LB0104", $"Byte 0x{text[valid]:x2} is not valid UTF-8. Save the file as UTF-8.", path, LineOf(text, valid));
-            return rows;
+            int valid = begin + ValidPrefix(bytes.AsSpan(begin));
+            findings.Reject("LB0104", $"Byte 0x{bytes[valid]:x2} is not valid UTF-8. Save the file as UTF-8.", path, LineOf(bytes, valid));
+            yield break;
         }
 
-        Utf8JsonReader reader = new(text, new JsonReaderOptions { MaxDepth = 64 });
-        try
+        JsonArrayWalk walk = new(bytes, begin);
+        while (walk.Next() is { } value)
         {
-            reader.Read();
-            bool isArray = reader.TokenType == JsonTokenType.StartArray;
-            while (!isArray || (reader.Read() && reader.TokenType != JsonTokenType.EndArray))
-            {
-                int start = (int)reader.TokenStartIndex;
-                reader.Skip();
-                int line = LineOf(text, start);
-                int column = start - (text[..start].LastIndexOf((byte)'\n') + 1) + 1;
-                JsonObject? row = ParseRow(text[start..(int)reader.BytesConsumed], path, line, column, findings);
-                if (row is not null)
-                    rows.Add(new DataRow(row, line));
-                if (!isArray)
-                    break;
-            }
-
-            if (reader.Read())
-                findings.Reject("LB0103", "There is text behind the end of the JSON value. One object a line is JSON Lines: name the file .jsonl.", path, LineOf(text, (int)reader.TokenStartIndex));
-        }
-        catch (JsonException e)
-        {
-            findings.Reject("LB0103", $"Not valid JSON: {Reason(e)}", path, (int)(e.LineNumber ?? 0) + 1, (int)(e.BytePositionInLine ?? 0) + 1);
+            JsonObject? row = ParseRow(bytes.AsSpan(value.Start, value.Length), path, value.Line, value.Column, findings);
+            if (row is not null)
+                yield return new DataRow(row, value.Line);
         }
 
-        return rows;
+        if (walk.Failure is { } e)
+            findings.Reject("LB0103", $"Not valid JSON: {Reason(e)}", path, walk.FailureLine, (int)(e.BytePositionInLine ?? 0) + 1);
+        else if (walk.LineOfTextBehind is int behind)
+            findings.Reject("LB0103", "There is text behind the end of the JSON value. One object a line is JSON Lines: name the file .jsonl.", path, behind);
     }
 
     private static int LineOf(ReadOnlySpan<byte> text, int position) => text[..position].Count((byte)'\n') + 1;
@@ -221,15 +205,14 @@ internal static class RowReader
         _ => "true or false",
     };
 
-    private static List<DataRow> ReadCsv(string path, char separator, DataFindings findings)
+    private static IEnumerable<DataRow> ReadCsv(string path, char separator, DataFindings findings)
     {
-        List<DataRow> rows = [];
         byte[] bytes = File.ReadAllBytes(path);
         if (!Utf8.IsValid(bytes))
         {
             int valid = ValidPrefix(bytes);
             findings.Reject("LB0104", $"Byte 0x{bytes[valid]:x2} is not valid UTF-8. Save the file as UTF-8.", path, LineOf(bytes, valid));
-            return rows;
+            yield break;
         }
 
         CsvReaderOptions options = new()
@@ -253,9 +236,7 @@ internal static class RowReader
             JsonObject fields = [];
             for (int i = 0; i < reader.Headers.Count; i++)
                 fields[reader.Headers[i].Trim()] = reader.GetString(i);
-            rows.Add(new DataRow(fields, (int)reader.LineNumber));
+            yield return new DataRow(fields, (int)reader.LineNumber);
         }
-
-        return rows;
     }
 }

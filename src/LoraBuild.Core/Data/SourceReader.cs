@@ -1,4 +1,5 @@
 // Reads the documents of one source of the recipe: files, rows, conversations, checks, duplicates.
+using System.Buffers.Binary;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Recipes;
@@ -9,10 +10,10 @@ internal sealed class SourceReader(Recipe recipe, DataFindings findings, IDiagno
 {
     private readonly string root = Path.GetDirectoryName(Path.GetFullPath(recipe.FilePath))!;
 
-    /// <summary>Adds what the source holds to <paramref name="entries"/>; gives the number of documents that are tokens already.</summary>
-    public int Read(DatasetSource source, List<DatasetPreparation.Entry> entries, List<SourceReport> reports)
+    /// <summary>Hands what the source holds to <paramref name="take"/>, document by document; gives the number of documents that are tokens already.</summary>
+    /// <param name="seen">Keys of the documents so far, of this and other sources; grows.</param>
+    public int Read(DatasetSource source, HashSet<UInt128> seen, List<SourceReport> reports, Action<DatasetPreparation.Entry> take)
     {
-        HashSet<string> seen = recipe.Dataset.Deduplicate ? [.. entries.Select(e => e.Key)] : [];
         int tokenDocuments = 0;
         foreach (string path in SourceFiles.Expand(source, sink))
         {
@@ -30,7 +31,7 @@ internal sealed class SourceReader(Recipe recipe, DataFindings findings, IDiagno
             }
             else
             {
-                ReadRows(path, source, seen, entries, reports);
+                ReadRows(path, source, seen, reports, take);
             }
         }
 
@@ -60,7 +61,7 @@ internal sealed class SourceReader(Recipe recipe, DataFindings findings, IDiagno
         }
     }
 
-    private void ReadRows(string path, DatasetSource source, HashSet<string> seen, List<DatasetPreparation.Entry> entries, List<SourceReport> reports)
+    private void ReadRows(string path, DatasetSource source, HashSet<UInt128> seen, List<SourceReport> reports, Action<DatasetPreparation.Entry> take)
     {
         int rejectedBefore = findings.Rejected.Count;
         int rows = 0;
@@ -82,14 +83,14 @@ internal sealed class SourceReader(Recipe recipe, DataFindings findings, IDiagno
                 continue;
             rows++;
             byte[] hash = CanonicalForm.Hash(conversation);
-            string key = Convert.ToHexStringLower(hash);
-            if (recipe.Dataset.Deduplicate && !seen.Add(key))
+            UInt128 key = BinaryPrimitives.ReadUInt128LittleEndian(hash);
+            if (!seen.Add(key) && recipe.Dataset.Deduplicate)
             {
                 duplicates++;
                 continue;
             }
 
-            entries.Add(new DatasetPreparation.Entry(CanonicalForm.ToLine(conversation with { SourceFile = Relative(path) }), hash, key, source.Weight));
+            take(new DatasetPreparation.Entry(CanonicalForm.ToLine(conversation with { SourceFile = Relative(path) }), hash, key, source.Weight));
         }
 
         reports.Add(new SourceReport(Relative(path), source.Format, rows, findings.Rejected.Count - rejectedBefore, duplicates));

@@ -10,25 +10,9 @@ public static class AtomicFile
     /// <summary>Writes to a temporary file in the same folder, flushes it to the disk, then renames it over <paramref name="path"/>. When <paramref name="write"/> throws, the temporary file is removed and an older file stays as it was.</summary>
     public static void Write(string path, Action<FileStream> write)
     {
-        string fullPath = Path.GetFullPath(path);
-        string directory = Path.GetDirectoryName(fullPath)!;
-        Directory.CreateDirectory(directory);
-        string temporary = Path.Combine(directory, $".{Path.GetFileName(fullPath)}.{Environment.ProcessId}.tmp");
-        try
-        {
-            using (FileStream stream = new(temporary, FileMode.Create, FileAccess.ReadWrite, FileShare.None, 1 << 20))
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
-
-            File.Move(temporary, fullPath, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(temporary);
-            throw;
-        }
+        using PendingFile file = new(path);
+        write(file.Stream);
+        file.Commit();
     }
 
     public static void WriteAllText(string path, string text) => WriteAllBytes(path, Utf8.GetBytes(text));
