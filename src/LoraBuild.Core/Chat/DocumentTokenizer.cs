@@ -1,21 +1,56 @@
 // One document to token ids and labels: renders it, finds the targets, keeps control tokens out of the user's words, cuts to length.
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Chat.Jinja;
 using LoraBuild.Core.Data;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Core.Tokenizers;
+using Encoding = LoraBuild.Core.Tokenizers.Encoding;
 
 namespace LoraBuild.Core.Chat;
 
-/// <param name="Labels">−100 where there is no target.</param>
-/// <param name="FullLength">Tokens before truncation.</param>
-/// <param name="DroppedTurns">Messages that truncation left out.</param>
-/// <param name="IsCut">Whether tokens were cut off at the end.</param>
-/// <param name="Injected">Special tokens that stood in the text of users and were kept as text.</param>
-internal sealed record TokenizedDocument(int[] Ids, int[] Labels, int FullLength, int DroppedTurns, bool IsCut, IReadOnlyList<string> Injected)
+/// <summary>A document as it is trained, and what the audit wants to know about how it became that.</summary>
+internal sealed record TokenizedDocument(int[] Ids, int[] Labels)
 {
-    public int Targets => Labels.Count(l => l != TokensFile.IgnoredLabel);
+    /// <summary>Tokens before truncation.</summary>
+    public required int FullLength { get; init; }
+
+    /// <summary>Messages that truncation left out.</summary>
+    public int DroppedMessages { get; init; }
+
+    /// <summary>Whether tokens were cut off at the end.</summary>
+    public bool IsCut { get; init; }
+
+    /// <summary>Target tokens that were cut off.</summary>
+    public int LostTargets { get; init; }
+
+    /// <summary>Special tokens that stood in words that are not the assistant's and were kept as text.</summary>
+    public IReadOnlyList<string> Injected { get; init; } = [];
+
+    /// <summary>Special tokens in the assistant's words: control tokens.</summary>
+    public IReadOnlyList<string> SpokenControls { get; init; } = [];
+
+    /// <summary>Whether the template would render the conversation differently if the injected tokens were none.</summary>
+    public bool ChangesRendering { get; init; }
+
+    /// <summary>Tokens that begin before an answer and end in it: generation will never see them.</summary>
+    public int CrossingTokens { get; init; }
+
+    /// <summary>The text of each unknown token.</summary>
+    public IReadOnlyList<string> UnknownPieces { get; init; } = [];
+
+    /// <summary>Tokens that are predicted: nothing comes before the first one.</summary>
+    public int Targets => CountTargets(Labels, 1);
+
+    public static int CountTargets(ReadOnlySpan<int> labels, int from)
+    {
+        int count = 0;
+        for (int i = from; i < labels.Length; i++)
+            count += labels[i] != TokensFile.IgnoredLabel ? 1 : 0;
+        return count;
+    }
 }
 
 internal sealed class DocumentTokenizer
@@ -88,8 +123,9 @@ internal sealed class DocumentTokenizer
         {
             Ids = isCut ? document.Ids[..section.MaxLength] : document.Ids,
             Labels = isCut ? document.Labels[..section.MaxLength] : document.Labels,
-            DroppedTurns = dropped,
+            DroppedMessages = dropped,
             IsCut = isCut,
+            LostTargets = isCut ? TokenizedDocument.CountTargets(document.Labels, section.MaxLength) : 0,
         };
     }
 
@@ -114,7 +150,7 @@ internal sealed class DocumentTokenizer
             labels.Add(end);
         }
 
-        return new TokenizedDocument([.. ids], [.. labels], ids.Count, 0, false, []);
+        return new TokenizedDocument([.. ids], [.. labels]) { FullLength = ids.Count, UnknownPieces = Unknown(encoding, text) };
     }
 
     private TokenizedDocument TokenizeConversation(Conversation conversation)
@@ -123,18 +159,69 @@ internal sealed class DocumentTokenizer
         RenderedConversation rendered = TargetRanges.Render(template!, guard.Protect(conversation), variables, section.Loss, section.Now);
         List<int> ids = [];
         List<int> labels = [];
+        List<string> unknown = [];
+        StringBuilder text = new();
+        int crossing = 0;
         foreach (GuardedPiece piece in guard.Split(rendered.Text))
         {
             Encoding encoding = tokenizer.Encode(piece.Text, addSpecialTokens: false, splitSpecialTokens: piece.IsInjected);
             int length = PyText.Length(piece.Text);
             int stand = piece.Start; // code points of the rendered text, in which a stand-in counts as one
-            IReadOnlyList<(int, int)> targets = piece.IsInjected
+            IReadOnlyList<(int Start, int End)> targets = piece.IsInjected
                 ? (rendered.Targets.Any(t => t.Start <= stand && stand < t.End) ? [(0, length)] : [])
                 : [.. rendered.Targets.Select(t => (Math.Clamp(t.Start - stand, 0, length), Math.Clamp(t.End - stand, 0, length))).Where(t => t.Item1 < t.Item2)];
             ids.AddRange(encoding.Ids);
             labels.AddRange(TokenLabels.FromRanges(encoding, targets));
+            unknown.AddRange(Unknown(encoding, piece.Text));
+            crossing += TokenLabels.Crossing(encoding, targets);
+            text.Append(piece.Text);
         }
 
-        return new TokenizedDocument([.. ids], [.. labels], ids.Count, 0, false, guard.Found);
+        return new TokenizedDocument([.. ids], [.. labels])
+        {
+            FullLength = ids.Count,
+            Injected = guard.Found,
+            SpokenControls = SpokenControls(conversation),
+            ChangesRendering = IsNotTheTemplates(conversation, text.ToString(), ids, guard.Found.Count > 0),
+            CrossingTokens = crossing,
+            UnknownPieces = unknown,
+        };
+    }
+
+    /// <summary>Compares with what transformers' apply_chat_template(tokenize=True) gives: the conversation as it is, rendered and tokenised as a whole.</summary>
+    /// <returns>Whether special tokens in the words (kept as text here) made the template write something else.</returns>
+    /// <exception cref="InvalidOperationException">The ids differ although the text does not: a fault of the tokenizer.</exception>
+    private bool IsNotTheTemplates(Conversation conversation, string text, List<int> ids, bool isGuarded)
+    {
+        if (isGuarded)
+        {
+            JsonArray messages = new([.. conversation.Messages.Select(m => m.Raw.DeepClone())]);
+            string plain = template!.Render(new ChatRenderRequest { Messages = messages, Tools = conversation.Tools, Variables = variables, Now = section.Now }).Text;
+            return plain != text;
+        }
+
+        return tokenizer.EncodeToIds(text, addSpecialTokens: false).AsSpan().SequenceEqual(CollectionsMarshal.AsSpan(ids))
+            ? false
+            : throw new InvalidOperationException($"{conversation.SourceFile}({conversation.SourceLine}): the ids of the rendered conversation differ from those of its text");
+    }
+
+    private List<string> SpokenControls(Conversation conversation) =>
+        [.. controls.Where(t => conversation.Messages.Any(m => m.Role == "assistant" && m.Content?.Contains(t.Content, StringComparison.Ordinal) == true)).Select(t => t.Content)];
+
+    private List<string> Unknown(Encoding encoding, string text)
+    {
+        List<string> pieces = [];
+        if (tokenizer.UnkTokenId is not int unknown || Array.IndexOf(encoding.Ids, unknown) < 0)
+            return pieces;
+        Rune[] runes = [.. text.EnumerateRunes()];
+        for (int i = 0; i < encoding.Ids.Length; i++)
+        {
+            // Some families name their end token as the unknown one, too: where it is written out it is known.
+            string piece = encoding.Ids[i] == unknown ? string.Concat(runes[encoding.Offsets[i].Start..encoding.Offsets[i].End]) : "";
+            if (piece.Length > 0 && piece != tokenizer.UnkToken)
+                pieces.Add(piece);
+        }
+
+        return pieces;
     }
 }

@@ -23,4 +23,20 @@ internal static class TokenLabels
 
         return labels;
     }
+
+    /// <summary>Tokens that begin before a target range and end inside it: a prompt that ends where the range begins is cut into other tokens.</summary>
+    public static int Crossing(Encoding encoding, IReadOnlyList<(int Start, int End)> targets)
+    {
+        int crossing = 0;
+        int next = 0;
+        foreach ((int start, int end) in encoding.Offsets)
+        {
+            while (next < targets.Count && targets[next].Start <= start)
+                next++;
+            if (next < targets.Count && end > targets[next].Start)
+                crossing++;
+        }
+
+        return crossing;
+    }
 }

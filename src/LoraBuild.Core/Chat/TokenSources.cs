@@ -10,7 +10,7 @@ namespace LoraBuild.Core.Chat;
 
 internal sealed class TokenSources
 {
-    private readonly List<TokenDocument>[] splits = [[], [], []];
+    private readonly List<(TokenDocument Document, string Path, int Number)>[] splits = [[], [], []];
 
     private TokenSources()
     {
@@ -21,11 +21,11 @@ internal sealed class TokenSources
         TokenSources sources = new();
         SplitSection split = recipe.Dataset.Split;
         bool isSplit = split.EvalSources.Count == 0 && (recipe.Places.ContainsKey("dataset.split.eval") || recipe.Places.ContainsKey("dataset.split.test"));
-        foreach (TokenDocument document in recipe.Dataset.Sources.SelectMany(s => Documents(s, sink)))
+        foreach ((TokenDocument Document, string Path, int Number) document in recipe.Dataset.Sources.SelectMany(s => Documents(s, sink)))
         {
             SplitName name = SplitName.Train;
             if (isSplit)
-                name = DocumentSplit.Of(SHA256.HashData(MemoryMarshal.AsBytes(document.InputIds.Span)), recipe.Seed, recipe.Places.ContainsKey("dataset.split.eval") ? split.Eval : 0, split.Test);
+                name = DocumentSplit.Of(SHA256.HashData(MemoryMarshal.AsBytes(document.Document.InputIds.Span)), recipe.Seed, recipe.Places.ContainsKey("dataset.split.eval") ? split.Eval : 0, split.Test);
             sources.splits[(int)name].Add(document);
         }
 
@@ -33,9 +33,10 @@ internal sealed class TokenSources
         return sources;
     }
 
-    public IReadOnlyList<TokenDocument> Of(SplitName split) => splits[(int)split];
+    /// <summary>Each document with its file and its number there, from 1.</summary>
+    public IReadOnlyList<(TokenDocument Document, string Path, int Number)> Of(SplitName split) => splits[(int)split];
 
-    private static IEnumerable<TokenDocument> Documents(DatasetSource source, IDiagnosticSink sink)
+    private static IEnumerable<(TokenDocument Document, string Path, int Number)> Documents(DatasetSource source, IDiagnosticSink sink)
     {
         if (source.Format is not ("tokens" or "auto"))
             yield break;
@@ -43,7 +44,7 @@ internal sealed class TokenSources
         {
             TokenDocuments documents = TokensFile.Read(path);
             for (int i = 0; i < documents.Count; i++)
-                yield return documents[i];
+                yield return (documents[i], path, i + 1);
         }
     }
 }

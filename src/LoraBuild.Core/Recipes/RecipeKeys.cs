@@ -67,7 +67,7 @@ public static class RecipeKeys
     {
         KeyGroup<Recipe, Recipe> keys = new("", Defaults, r => r, (_, r) => r);
         yield return keys.Key("name", FileName, r => r.Name, (r, v) => r with { Name = v }, "The model's name, also in the names of exported files. Default: the recipe file's name.", Export);
-        yield return keys.Key("seed", Long, r => r.Seed, (r, v) => r with { Seed = v }, "Start of every random choice: mixing, fresh weights, order of documents, dropout.", Prepare, Train, Evaluate);
+        yield return keys.Key("seed", Long, r => r.Seed, (r, v) => r with { Seed = v }, "Start of every random choice: mixing, fresh weights, order of documents, dropout.", Prepare, Template, Train, Evaluate);
     }
 
     private static IEnumerable<BoundKey<Recipe>> BaseTable()
@@ -111,7 +111,7 @@ public static class RecipeKeys
         yield return keys.Key("loss", Choice("assistant", "all", "last"), s => s.Loss, (s, v) => s with { Loss = v }, "Whose tokens are targets: every assistant turn, everything, or the last assistant turn.", Template);
         yield return keys.Key("max_length", Integer(2, common: "512–4096"), s => s.MaxLength, (s, v) => s with { MaxLength = v }, "Longest document in tokens; with packing also the length of a row.", Template, Train);
         yield return keys.Key("truncation", Choice("drop_turns", "cut", "error"), s => s.Truncation, (s, v) => s with { Truncation = v }, "What happens to a longer document: whole turns are dropped, it is cut, or it is an error.", Template);
-        yield return keys.Key("packing", Flag, s => s.Packing, (s, v) => s with { Packing = v }, "Whether several documents share a row; none sees another.", Train);
+        yield return keys.Key("packing", Flag, s => s.Packing, (s, v) => s with { Packing = v }, "Whether several documents share a row; none sees another.", Template, Train);
         yield return keys.Key("now", Date, s => s.Now, (s, v) => s with { Now = v }, "The date that a template's strftime_now gives, so that the same data makes the same tokens on every day.", Template, Evaluate);
     }
 
@@ -140,7 +140,7 @@ public static class RecipeKeys
         KeyGroup<Recipe, TrainSection> keys = new("train.", Defaults, r => r.Train, (r, s) => r with { Train = s });
         yield return keys.Key("num_train_epochs", Number(0, isAbove: true, common: "1–5"), s => s.NumTrainEpochs, (s, v) => s with { NumTrainEpochs = v }, "Passes over the training documents; a fraction ends inside a pass.", Train);
         yield return keys.Key("max_steps", Optional(Integer(1, common: "100–10000")), s => s.MaxSteps, (s, v) => s with { MaxSteps = v }, "Optimizer steps; when given, num_train_epochs is not used.", Train);
-        yield return keys.Key("per_device_train_batch_size", Integer(1, common: "1–16"), s => s.PerDeviceTrainBatchSize, (s, v) => s with { PerDeviceTrainBatchSize = v }, "Documents of a micro-batch; rows of max_length tokens when packing.", Train);
+        yield return keys.Key("per_device_train_batch_size", Integer(1, common: "1–16"), s => s.PerDeviceTrainBatchSize, (s, v) => s with { PerDeviceTrainBatchSize = v }, "Documents of a micro-batch; rows of max_length tokens when packing.", Template, Train);
         yield return keys.Key("gradient_accumulation_steps", Integer(1, common: "1–32"), s => s.GradientAccumulationSteps, (s, v) => s with { GradientAccumulationSteps = v }, "Micro-batches of an optimizer step.", Train);
         yield return keys.Key("learning_rate", Number(0, 1, isAbove: true, common: "1e-5 to 5e-4"), s => s.LearningRate, (s, v) => s with { LearningRate = v }, "Largest learning rate of the schedule.", Train);
         yield return keys.Key("lr_scheduler_type", Choice(ScheduleKeys.Types), s => s.LrSchedulerType, (s, v) => s with { LrSchedulerType = v }, "How the learning rate falls after the warmup.", Train);
@@ -157,7 +157,7 @@ public static class RecipeKeys
         yield return keys.Key("max_grad_norm", Number(0, common: "0.3–1"), s => s.MaxGradNorm, (s, v) => s with { MaxGradNorm = v }, "Gradients are scaled down to this norm; 0: never.", Train);
         yield return keys.Key("label_smoothing_factor", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.LabelSmoothingFactor, (s, v) => s with { LabelSmoothingFactor = v }, "Part of a target that is spread evenly over the vocabulary in the training loss.", Train);
         yield return keys.Key("neftune_noise_alpha", Optional(Number(0, isAbove: true, common: "5–15")), s => s.NeftuneNoiseAlpha, (s, v) => s with { NeftuneNoiseAlpha = v }, "NEFTune: noise on embeddings while training, scaled by alpha / √(length · width); null: none.", Train);
-        yield return keys.Key("shuffle", Flag, s => s.Shuffle, (s, v) => s with { Shuffle = v }, "Whether each epoch has an order of its own; false: file order.", Train);
+        yield return keys.Key("shuffle", Flag, s => s.Shuffle, (s, v) => s with { Shuffle = v }, "Whether each epoch has an order of its own; false: file order.", Template, Train);
         yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");
         yield return keys.Key("eval_steps", StepsOrFraction, s => s.EvalSteps, (s, v) => s with { EvalSteps = v }, "Steps between two evaluations.", Train);

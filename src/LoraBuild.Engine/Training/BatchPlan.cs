@@ -76,6 +76,9 @@ public sealed class BatchPlan
         return microBatches;
     }
 
+    /// <summary>The rows of each micro-batch of a pass; a row is the documents that stand in it.</summary>
+    public IEnumerable<IReadOnlyList<int[]>> RowsOfEpoch(int epoch) => OrderOf(epoch).Chunk(options.BatchSize).Select(batch => batch.Select(row => rows[row]).ToArray());
+
     private int[] OrderOf(int epoch)
     {
         if (epochOrder is null || epochOfOrder != epoch)

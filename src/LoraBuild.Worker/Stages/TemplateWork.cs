@@ -1,13 +1,14 @@
 // ApplyChatTemplate: dataset/ and the tokenizer → tokens/.
-using System.Globalization;
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Engine.Training;
 
 namespace LoraBuild.Worker.Stages;
 
 internal static class TemplateWork
 {
-    public static void Run(StageWork work)
+    /// <param name="threads">Null: all cores.</param>
+    public static void Run(StageWork work, int? threads)
     {
         string dataset = work.Layout.Dataset;
         if (!Directory.Exists(dataset))
@@ -19,10 +20,16 @@ internal static class TemplateWork
             Copy(dataset, seen);
         else
             Directory.CreateSymbolicLink(seen, dataset);
-        AuditReport audit = TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter);
-        work.Reporter.Message(string.Create(
-            CultureInfo.InvariantCulture,
-            $"template: {audit.Train.Documents:N0} documents, {audit.Train.Tokens:N0} tokens ({audit.Train.TargetTokens:N0} targets), {audit.Train.Skipped:N0} left out, {audit.Train.Truncated:N0} shortened to {audit.MaxLength:N0} tokens"));
+        TrainOptions training = TrainOptionsBuilder.From(work.Recipe, externalIdentity: "");
+        TemplateStageOptions options = new()
+        {
+            Threads = threads ?? Environment.ProcessorCount,
+            Plan = lengths => BatchPlan.Create(lengths, training).RowsOfEpoch(0),
+            Cancellation = work.Cancellation,
+        };
+        AuditReport audit = TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter, options);
+        foreach (string line in AuditSummary.Lines(audit))
+            work.Reporter.Message(line);
     }
 
     /// <summary>A link needs a privilege on Windows.</summary>

@@ -36,7 +36,7 @@ internal static class TrainVerb
         if (!hasGivenTokens)
         {
             runner.RunIfNeeded(Stage.Prepare, PrepareWork.Run);
-            runner.RunIfNeeded(Stage.Template, TemplateWork.Run);
+            runner.RunIfNeeded(Stage.Template, work => TemplateWork.Run(work, context.Value(SharedOptions.Threads)));
         }
 
         runner.Run(

@@ -78,7 +78,7 @@ public sealed class TemplateStageTests : IDisposable
         Assert.Equal((2, 2), (tokens.InputIds.Count(i => i == end), tokens.InputIds.Count(i => i == start)));
         Assert.Equal("<|im_start|>user\na<|im_end|>b<|im_start|><|im_end|>\n<|im_start|>assistant\nyo<|im_end|>\n", Tokenizer.Decode(tokens.InputIds));
         Assert.Equal(["yo<|im_end|>"], Trained(tokens[0]));
-        Assert.Equal(2, report.Train.InjectedSpecialTokens);
+        Assert.Equal(2, report.Train.SpecialTokens.KeptAsText);
         Assert.Contains(data.Bag.All, d => d.Code == "LB0317" && d.Line == 1);
     }
 
@@ -88,14 +88,14 @@ public sealed class TemplateStageTests : IDisposable
         (AuditReport report, TokenDocuments tokens) = Run(TwoTurns, t => t with { MaxLength = 40 });
         string text = Tokenizer.Decode(tokens.InputIds);
         Assert.StartsWith("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nmore", text, StringComparison.Ordinal);
-        Assert.Equal((1, 2, 0), (report.Train.Truncated, report.Train.DroppedMessages, report.Train.Cut));
+        Assert.Equal((1, 2, 0), (report.Train.Truncation.Truncated, report.Train.Truncation.DroppedMessages, report.Train.Truncation.Cut));
     }
 
     [Fact]
     public void Cut_warns_when_the_answer_loses_its_end_and_error_refuses()
     {
         (AuditReport report, TokenDocuments tokens) = Run(TwoTurns, t => t with { MaxLength = 40, Truncation = "cut" });
-        Assert.Equal((40, 1), (tokens.InputIds.Length, report.Train.Cut));
+        Assert.Equal((40, 1), (tokens.InputIds.Length, report.Train.Truncation.Cut));
         Assert.Contains(data.Bag.All, d => d.Code == "LB0315");
         Assert.Equal("LB0314", Fails(TwoTurns, t => t with { MaxLength = 40, Truncation = "error" }).Code);
     }
@@ -104,7 +104,7 @@ public sealed class TemplateStageTests : IDisposable
     public void When_every_label_is_masked_the_first_document_is_named()
     {
         Diagnostic error = Fails(TwoTurns, t => t with { MaxLength = 5, Truncation = "cut" });
-        Assert.Equal(("LB0312", data.At("a.jsonl"), 1), (error.Code, error.File!, error.Line));
+        Assert.Equal(("LB0313", data.At("a.jsonl"), 1), (error.Code, error.File!, error.Line));
     }
 
     [Fact]
@@ -121,7 +121,7 @@ public sealed class TemplateStageTests : IDisposable
         Assert.Equal(made.InputIds, train.InputIds);
         Assert.Equal(made.Labels, train.Labels);
         Assert.Equal(made.Offsets, train.Offsets);
-        Assert.Equal((null, 2), (report.VocabularySize, report.Train.Documents));
+        Assert.Equal((null, 2), (report.Tokenizer, report.Train.Documents));
     }
 
     [Fact]
