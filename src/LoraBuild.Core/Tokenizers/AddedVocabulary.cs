@@ -28,11 +28,14 @@ internal sealed class AddedVocabulary
             string searched = token.Content;
             if (token.Normalized && normalizer is not null)
                 searched = normalizer.Normalize(new TextPiece(new AlignedText(token.Content), 0, token.Content.Length), hasPlaces: false).Span.ToString();
-            (token.Normalized ? normalized : raw).Add(searched, i);
             contentOfId[token.Id] = searched;
             if (token.Special)
                 specialContents.Add(token.Content);
         }
+
+        // Of two tokens that are looked for with the same text the library finds either; here a special one is found, else the first.
+        foreach (int i in Enumerable.Range(0, this.tokens.Length).OrderBy(i => this.tokens[i].Special ? 0 : 1))
+            (this.tokens[i].Normalized ? normalized : raw).Add(contentOfId[this.tokens[i].Id], i);
     }
 
     public IReadOnlyList<AddedToken> Tokens => tokens;
@@ -79,7 +82,7 @@ internal sealed class AddedVocabulary
             {
                 while (start > 0 && UnicodeClasses.IsWhiteSpace(span[start - 1]))
                     start--;
-                start = Math.Min(Math.Max(start, done), stop);
+                start = Math.Max(start, done);
             }
 
             if (token.Rstrip)

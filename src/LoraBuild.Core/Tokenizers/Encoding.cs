@@ -24,5 +24,27 @@ public sealed record Encoding
     /// <summary>0 or 1: which text of a pair; −1 for tokens that the post-processor added.</summary>
     public required int[] SequenceIds { get; init; }
 
+    /// <summary>1 for the tokens of texts and templates, 0 for padding.</summary>
+    public int[] AttentionMask { get => field ?? [.. Enumerable.Repeat(1, Ids.Length)]; init; }
+
+    /// <summary>What truncation cut off, in windows of the same length; empty without truncation.</summary>
+    public IReadOnlyList<Encoding> Overflowing { get; init; } = [];
+
     public int Count => Ids.Length;
+
+    /// <summary>The tokens <paramref name="start"/> … <paramref name="end"/> (exclusive). Which text they came from is forgotten, as in the library.</summary>
+    internal Encoding Slice(int start, int end) => this with
+    {
+        Ids = Ids[start..end],
+        Tokens = Tokens[start..end],
+        Offsets = Offsets[start..end],
+        TypeIds = TypeIds[start..end],
+        SpecialTokensMask = SpecialTokensMask[start..end],
+        WordIds = WordIds[start..end],
+        SequenceIds = SequenceIds[start..end],
+        AttentionMask = AttentionMask[start..end],
+        Overflowing = [],
+    };
+
+    internal static Encoding Empty { get; } = new EncodingBuilder(0).ToEncoding();
 }

@@ -28,15 +28,24 @@ internal sealed class EncodingBuilder(int count)
         filled++;
     }
 
-    public void AddAll(Encoding part, int typeId, int sequenceId)
+    public void AddAll(Encoding part)
     {
         part.Ids.CopyTo(encoding.Ids, filled);
         part.Tokens.CopyTo(encoding.Tokens, filled);
         part.Offsets.CopyTo(encoding.Offsets, filled);
-        Array.Fill(encoding.TypeIds, typeId, filled, part.Count);
+        part.TypeIds.CopyTo(encoding.TypeIds, filled);
         part.SpecialTokensMask.CopyTo(encoding.SpecialTokensMask, filled);
         part.WordIds.CopyTo(encoding.WordIds, filled);
-        Array.Fill(encoding.SequenceIds, sequenceId, filled, part.Count);
+        // A text that stands twice belongs to its last place only, as in the library.
+        int last = -1;
+        foreach (int sequence in part.SequenceIds)
+        {
+            if (sequence >= 0 && sequence != last)
+                encoding.SequenceIds.AsSpan(0, filled).Replace(sequence, -1);
+            last = sequence;
+        }
+
+        part.SequenceIds.CopyTo(encoding.SequenceIds, filled);
         filled += part.Count;
     }
 

@@ -22,19 +22,19 @@ internal sealed class JsonSource
     public JsonView Root { get; }
 
     /// <exception cref="DiagnosticException">LB0201: the file cannot be read; LB0202: it is not JSON.</exception>
-    public static JsonSource Read(string file)
+    public static JsonSource Read(string file) => Parse(ReadBytes(file), file);
+
+    /// <exception cref="DiagnosticException">LB0201: the file cannot be read.</exception>
+    public static byte[] ReadBytes(string file)
     {
-        byte[] bytes;
         try
         {
-            bytes = System.IO.File.ReadAllBytes(file);
+            return System.IO.File.ReadAllBytes(file);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new DiagnosticException("LB0201", $"the file cannot be read: {e.Message}. A tokenizer is a directory with a tokenizer.json; name that directory", file);
+            throw new DiagnosticException("LB0201", $"the file cannot be read: {e.Message}. A tokenizer is a directory with a tokenizer.json or a tokenizer.model; name that directory", file);
         }
-
-        return Parse(bytes, file);
     }
 
     /// <exception cref="DiagnosticException">LB0202: not JSON.</exception>
@@ -119,6 +119,16 @@ internal readonly record struct JsonView(JsonSource Source, JsonElement Element,
         JsonValueKind.False => false,
         _ => throw Wrong("true or false"),
     };
+
+    /// <summary>One of an enumeration's names, as they are written there.</summary>
+    public T AsEnum<T>()
+        where T : struct, Enum
+    {
+        string name = AsString();
+        return Enum.TryParse(name, out T value) && Enum.GetName(value) == name
+            ? value
+            : throw Error("LB0203", $"\"{name}\" is not one of {string.Join(", ", Enum.GetNames<T>())}");
+    }
 
     public int AsInt() => Kind == JsonValueKind.Number && Element.TryGetInt32(out int value) ? value : throw Wrong("a whole number");
 

@@ -4,27 +4,28 @@ using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Tokenizers.Models;
 using LoraBuild.Core.Tokenizers.PostProcessors;
 using LoraBuild.Core.Tokenizers.PreTokenizers;
+using LoraBuild.Core.Tokenizers.SentencePiece;
 using LoraBuild.Core.Tokenizers.Unicode;
 
 namespace LoraBuild.Core.Tokenizers;
 
 /// <summary>
 /// The pipeline: added tokens are cut out (raw, then normalized) → normalizer → pre-tokenizer → model → post-processor; and the decoder back.
-/// <c>truncation</c> and <c>padding</c> of the file are not applied, as in a plain transformers call. Thread-safe. Source: tokenizers 0.23.
+/// <c>truncation</c> and <c>padding</c> of the file are applied only by <see cref="EncodeBatch"/>: a plain transformers call switches them off, and training needs
+/// whole texts. Thread-safe. Source: tokenizers 0.23.
 /// </summary>
 public sealed class Tokenizer
 {
     private readonly TokenizerPipeline pipeline;
     private readonly TokenizerConfig config;
     private readonly ConcurrentBag<EncodeScratch> scratches = [];
-    private readonly int[] before;
-    private readonly int[] behind;
+    private readonly (int[] Before, int[] Behind)? around;
 
     internal Tokenizer(TokenizerPipeline pipeline, TokenizerConfig config)
     {
         this.pipeline = pipeline;
         this.config = config;
-        (before, behind) = pipeline.PostProcessor?.Around ?? ([], []);
+        around = pipeline.NeedsPlaces ? null : pipeline.PostProcessor is null ? ([], []) : pipeline.PostProcessor.Around;
         int size = pipeline.Model.Vocabulary.Size;
         foreach (AddedToken token in pipeline.Added.Tokens)
             size = Math.Max(size, token.Id + 1);
@@ -66,13 +67,21 @@ public sealed class Tokenizer
     /// <summary>The special tokens by role (<c>bos_token</c>, …), as chat templates see them.</summary>
     public IReadOnlyDictionary<string, string> ConfigVariables { get; }
 
-    /// <summary>Reads tokenizer.json (which must be there), tokenizer_config.json, special_tokens_map.json and chat_template.jinja.</summary>
+    /// <summary>The file's <c>truncation</c> section; null where there is none.</summary>
+    public TruncationOptions? Truncation => pipeline.Truncation;
+
+    /// <summary>The file's <c>padding</c> section; null where there is none.</summary>
+    public PaddingOptions? Padding => pipeline.Padding;
+
+    /// <summary>Reads tokenizer.json, or the SentencePiece model where there is none; tokenizer_config.json, special_tokens_map.json and chat_template.jinja.</summary>
     /// <param name="sink">Gets warnings, such as gaps in the ids.</param>
     /// <exception cref="DiagnosticException">LB02xx: a file is missing or damaged, or asks for what is not supported.</exception>
     public static Tokenizer Load(string directory, IDiagnosticSink? sink = null)
     {
         TokenizerConfig config = TokenizerConfig.Load(directory);
-        JsonSource source = JsonSource.Read(Path.Combine(directory, "tokenizer.json"));
+        string file = Path.Combine(directory, "tokenizer.json");
+        string? model = File.Exists(file) ? null : SentencePieceConverter.FileNames.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists);
+        (JsonSource source, config) = model is null ? (JsonSource.Read(file), config) : SentencePieceConverter.Convert(model, config);
         return new Tokenizer(TokenizerReader.Read(source, config, sink), config);
     }
 
@@ -82,15 +91,27 @@ public sealed class Tokenizer
     /// <param name="splitSpecialTokens">Treat special tokens in the text as plain text.</param>
     /// <exception cref="DiagnosticException">LB0208: the tokenizer's pattern needs too many steps on this text.</exception>
     public Encoding Encode(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
-        EncodeParts(text, null, addSpecialTokens, splitSpecialTokens);
+        EncodeParts(text, null, addSpecialTokens, splitSpecialTokens, null);
 
     /// <summary>The tokens of two texts, joined as the post-processor says.</summary>
     public Encoding EncodePair(string first, string second, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
-        EncodeParts(first, second, addSpecialTokens, splitSpecialTokens);
+        EncodeParts(first, second, addSpecialTokens, splitSpecialTokens, null);
+
+    /// <summary>Texts, or pairs of them, cut and filled up as a batch for a model.</summary>
+    /// <param name="truncation">Null: nothing is cut. <see cref="Truncation"/> has what the file says.</param>
+    /// <param name="padding">Null: nothing is filled up. <see cref="Padding"/> has what the file says.</param>
+    /// <exception cref="DiagnosticException">LB0214: a text cannot be cut in this way.</exception>
+    public Encoding[] EncodeBatch(IEnumerable<(string First, string? Second)> texts, bool addSpecialTokens = true, TruncationOptions? truncation = null, PaddingOptions? padding = null)
+    {
+        Encoding[] encodings = [.. texts.Select(t => EncodeParts(t.First, t.Second, addSpecialTokens, false, truncation))];
+        return padding is null ? encodings : padding.Apply(encodings);
+    }
 
     /// <summary>Only the ids, without the work that places cost.</summary>
     public int[] EncodeToIds(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false)
     {
+        if (around is not (int[] before, int[] behind))
+            return Encode(text, addSpecialTokens, splitSpecialTokens).Ids;
         text = UnicodeClasses.WithoutLoneSurrogates(text);
         EncodeScratch scratch = Rent();
         TokenBuffer ids = scratch.Ids;
@@ -157,13 +178,15 @@ public sealed class Tokenizer
         return scratch.Words;
     }
 
-    private Encoding EncodeParts(string first, string? second, bool addSpecialTokens, bool splitSpecialTokens)
+    private Encoding EncodeParts(string first, string? second, bool addSpecialTokens, bool splitSpecialTokens, TruncationOptions? truncation)
     {
         EncodeScratch scratch = Rent();
         Encoding one = EncodeOne(first, splitSpecialTokens, scratch);
         Encoding? two = second is null ? null : EncodeOne(second, splitSpecialTokens, scratch);
         scratches.Add(scratch);
-        return pipeline.PostProcessor is null ? PostProcessing.Join(one, two) : pipeline.PostProcessor.Process(one, two, addSpecialTokens);
+        if (truncation is not null)
+            (one, two) = truncation.Apply(one, two, addSpecialTokens ? pipeline.PostProcessor?.AddedTokens(two is not null) ?? 0 : 0);
+        return PostProcessing.Run(pipeline.PostProcessor, one, two, addSpecialTokens);
     }
 
     private Encoding EncodeOne(string text, bool splitSpecialTokens, EncodeScratch scratch)

@@ -1,4 +1,5 @@
 // Reads tokenizer.json into the stages of a pipeline.
+using System.Text.Json;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Tokenizers.Decoders;
 using LoraBuild.Core.Tokenizers.Models;
@@ -33,7 +34,14 @@ internal static class TokenizerReader
         AddedVocabulary vocabulary = new(added, normalizer);
         IPostProcessor? postProcessor = root.TryGet("post_processor", out JsonView o) ? PostProcessorReader.Read(o) : null;
         IDecoder? decoder = root.TryGet("decoder", out JsonView d) ? DecoderReader.Read(d) : null;
-        return new TokenizerPipeline(vocabulary, preTokenizer, model, postProcessor, decoder);
+        if (added.Find(t => vocabulary.ContentOf(t.Id)!.Length == 0) is { } empty)
+            throw root["added_tokens"].Error("LB0204", $"the normalizer leaves nothing of the added token {JsonEncodedText.Encode(empty.Content)}; set its \"normalized\" to false");
+        return new TokenizerPipeline(vocabulary, preTokenizer, model, postProcessor, decoder)
+        {
+            NeedsPlaces = preTokenizer is not null && (normalizer is not null || preTokenizer is SequencePreTokenizer) && PreTokenizerReader.LooksAtTextStart(p),
+            Truncation = root.TryGet("truncation", out JsonView t) ? TruncationOptions.Read(t) : null,
+            Padding = root.TryGet("padding", out JsonView f) ? PaddingOptions.Read(f) : null,
+        };
     }
 
     /// <summary>

@@ -45,8 +45,9 @@ internal sealed class BpeModel : IModel
             fallbackIds[b] = vocabulary.IdOf(string.Create(System.Globalization.CultureInfo.InvariantCulture, $"<0x{b:X2}>")) ?? -1;
         }
 
-        // With ignore_merges a part would be looked up as if it were a word.
-        if (options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "", IgnoresMerges: false } && !merges.UsesAny(fallbackIds.ToHashSet()))
+        // With ignore_merges a part would be looked up as if it were a word. Where a character can be dropped, the places of the whole word behind it shift.
+        bool dropsNothing = unknownId >= 0 || (options.HasByteFallback && Array.TrueForAll(fallbackIds, id => id >= 0));
+        if (dropsNothing && options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "", IgnoresMerges: false } && !merges.UsesAny(fallbackIds.ToHashSet()))
             neighbours = new NeighbourFilter(vocabulary.Tokens);
         for (int c = 0; c < idOfCharacter.Length; c++)
             idOfCharacter[c] = vocabulary.IdOf(((char)c).ToString()) ?? -1;

@@ -3,22 +3,11 @@ namespace LoraBuild.Core.Tokenizers.PostProcessors;
 
 internal sealed class BertPostProcessor((int Id, string Token) cls, (int Id, string Token) sep) : IPostProcessor
 {
-    public (int[] Before, int[] Behind) Around => ([cls.Id], [sep.Id]);
+    public (int[] Before, int[] Behind)? Around => ([cls.Id], [sep.Id]);
 
-    public Encoding Process(Encoding first, Encoding? second, bool addSpecialTokens)
-    {
-        if (!addSpecialTokens)
-            return PostProcessing.Join(first, second);
-        EncodingBuilder builder = new(first.Count + 2 + (second is null ? 0 : second.Count + 1));
-        builder.AddSpecial(cls.Id, cls.Token, 0);
-        builder.AddAll(first, 0, 0);
-        builder.AddSpecial(sep.Id, sep.Token, 0);
-        if (second is not null)
-        {
-            builder.AddAll(second, 1, 1);
-            builder.AddSpecial(sep.Id, sep.Token, 1);
-        }
+    public int AddedTokens(bool isPair) => isPair ? 3 : 2;
 
-        return builder.ToEncoding();
-    }
+    public List<Encoding> Process(List<Encoding> parts, bool addSpecialTokens) => addSpecialTokens
+        ? [.. parts.Select((part, i) => PostProcessing.OfSequence(part, Math.Min(i, 1))).Select((part, i) => i == 0 ? PostProcessing.Surround(part, [cls], [sep], 0) : PostProcessing.Surround(part, [], [sep], 1))]
+        : parts;
 }

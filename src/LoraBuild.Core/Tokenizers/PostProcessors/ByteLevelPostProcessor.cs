@@ -5,21 +5,34 @@ namespace LoraBuild.Core.Tokenizers.PostProcessors;
 
 internal sealed class ByteLevelPostProcessor(bool addsPrefixSpace, bool trimsOffsets) : IPostProcessor
 {
-    public (int[] Before, int[] Behind) Around => ([], []);
+    public (int[] Before, int[] Behind)? Around => ([], []);
 
-    public Encoding Process(Encoding first, Encoding? second, bool addSpecialTokens) =>
-        PostProcessing.Join(Trim(first), second is null ? null : Trim(second));
+    public int AddedTokens(bool isPair) => 0;
 
-    /// <summary>Trims the offsets in place where that is asked for; returns the encoding.</summary>
-    public Encoding Trim(Encoding encoding)
+    /// <summary>Each part counts as a text from here on, also where another post-processor made it.</summary>
+    public List<Encoding> Process(List<Encoding> parts, bool addSpecialTokens) =>
+        [.. Trim(parts).Select((part, i) => PostProcessing.OfSequence(part, i))];
+
+    /// <summary>Trims the offsets in place where that is asked for; returns the parts.</summary>
+    public List<Encoding> Trim(List<Encoding> parts)
     {
+        // A template may hold the same text twice.
+        HashSet<(int, int)[]> trimmed = new(ReferenceEqualityComparer.Instance);
         if (trimsOffsets)
-            TrimOffsets(encoding, addsPrefixSpace);
-        return encoding;
+            parts.ForEach(TrimAll);
+        return parts;
+
+        void TrimAll(Encoding encoding)
+        {
+            if (trimmed.Add(encoding.Offsets))
+                TrimOffsets(encoding, addsPrefixSpace);
+            foreach (Encoding window in encoding.Overflowing)
+                TrimAll(window);
+        }
     }
 
     /// <summary>Spaces at a token's ends leave its offsets; the one space that <c>add_prefix_space</c> put before the text was never in the text.</summary>
-    public static void TrimOffsets(Encoding encoding, bool addsPrefixSpace)
+    private static void TrimOffsets(Encoding encoding, bool addsPrefixSpace)
     {
         for (int i = 0; i < encoding.Count; i++)
         {

@@ -1,4 +1,6 @@
 // TemplateProcessing: special tokens at fixed places around one text or a pair.
+using LoraBuild.Core.Diagnostics;
+
 namespace LoraBuild.Core.Tokenizers.PostProcessors;
 
 /// <summary>A place in a template: the texts by number (0 or 1), or special tokens (<paramref name="Sequence"/> −1).</summary>
@@ -6,10 +8,12 @@ internal sealed record TemplatePart(int Sequence, int TypeId, IReadOnlyList<(int
 
 internal sealed class TemplatePostProcessor(IReadOnlyList<TemplatePart> single, IReadOnlyList<TemplatePart> pair) : IPostProcessor
 {
-    public (int[] Before, int[] Behind) Around
+    public (int[] Before, int[] Behind)? Around
     {
         get
         {
+            if (single.Count(p => p.Sequence >= 0) != 1)
+                return null;
             List<int> before = [];
             List<int> behind = [];
             bool isBehind = false;
@@ -23,34 +27,24 @@ internal sealed class TemplatePostProcessor(IReadOnlyList<TemplatePart> single, 
         }
     }
 
-    public Encoding Process(Encoding first, Encoding? second, bool addSpecialTokens)
+    public int AddedTokens(bool isPair) => (isPair ? pair : single).Sum(p => p.Specials.Count);
+
+    public List<Encoding> Process(List<Encoding> parts, bool addSpecialTokens)
     {
-        IReadOnlyList<TemplatePart> template = second is null ? single : pair;
-        int count = 0;
-        bool isPlain = second is null;
-        foreach (TemplatePart part in template)
+        if (parts.Count > 2)
+            throw new DiagnosticException("LB0204", "a TemplateProcessing behind another post-processor that makes more than two parts is not supported");
+        List<Encoding> output = [];
+        foreach (TemplatePart part in parts.Count < 2 ? single : pair)
         {
-            count += part.Sequence switch { 0 => first.Count, 1 => second?.Count ?? 0, _ => addSpecialTokens ? part.Specials.Count : 0 };
-            isPlain &= part is { Sequence: 0, TypeId: 0 } || (part.Sequence < 0 && (!addSpecialTokens || part.Specials.Count == 0));
-        }
-
-        // The text alone, once: nothing is put around it.
-        if (isPlain && count == first.Count)
-            return first;
-        EncodingBuilder builder = new(count);
-        foreach (TemplatePart part in template)
-        {
-            if (part.Sequence == 0)
-                builder.AddAll(first, part.TypeId, 0);
-            else if (part.Sequence == 1 && second is not null)
-                builder.AddAll(second, part.TypeId, 1);
-            else if (part.Sequence < 0 && addSpecialTokens)
+            if (part.Sequence >= 0)
             {
-                foreach ((int id, string token) in part.Specials)
-                    builder.AddSpecial(id, token, part.TypeId);
+                if (part.Sequence < parts.Count)
+                    output.Add(PostProcessing.Labelled(parts[part.Sequence], part.TypeId, part.Sequence));
             }
+            else if (addSpecialTokens)
+                output.Add(PostProcessing.Surround(Encoding.Empty, [.. part.Specials], [], part.TypeId));
         }
 
-        return builder.ToEncoding();
+        return output;
     }
 }

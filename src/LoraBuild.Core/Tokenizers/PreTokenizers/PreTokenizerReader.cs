@@ -17,7 +17,7 @@ internal static class PreTokenizerReader
             "Whitespace" => new WhitespacePreTokenizer(),
             "WhitespaceSplit" => CodePointPreTokenizer.AtWhitespace(),
             "BertPreTokenizer" => new BertPreTokenizer(),
-            "Punctuation" => CodePointPreTokenizer.AtPunctuation(view.TryGet("behavior", out JsonView behavior) ? ReadBehavior(behavior) : SplitBehavior.Isolated),
+            "Punctuation" => CodePointPreTokenizer.AtPunctuation(view.TryGet("behavior", out JsonView behavior) ? behavior.AsEnum<SplitBehavior>() : SplitBehavior.Isolated),
             "CharDelimiterSplit" => CodePointPreTokenizer.AtDelimiter(ReadCodePoint(view["delimiter"])),
             "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             "FixedLength" => new FixedLengthPreTokenizer(ReadLength(view)),
@@ -82,6 +82,14 @@ internal static class PreTokenizerReader
         return items.Length > 0 && EndsInByteLevel(items[^1]) && !items[..^1].Any(HasByteLevel);
     }
 
+    /// <summary>Whether a step asks if its piece begins the text.</summary>
+    public static bool LooksAtTextStart(JsonView view) => view["type"].AsString() switch
+    {
+        "Sequence" => view["pretokenizers"].Items().Any(LooksAtTextStart),
+        "Metaspace" => ReadMetaspace(view).Scheme == PrependScheme.First,
+        _ => false,
+    };
+
     private static bool HasByteLevel(JsonView view)
     {
         string type = view["type"].AsString();
@@ -94,14 +102,6 @@ internal static class PreTokenizerReader
     private static SplitPreTokenizer ReadSplit(JsonView view)
     {
         (Regex.OnigRegex? regex, string? text) = PatternReader.Read(view["pattern"]);
-        return new SplitPreTokenizer(regex, text, ReadBehavior(view["behavior"]), view.OptionalBool("invert", false));
-    }
-
-    private static SplitBehavior ReadBehavior(JsonView view)
-    {
-        string name = view.AsString();
-        return Enum.TryParse(name, out SplitBehavior behavior) && Enum.GetName(behavior) == name
-            ? behavior
-            : throw view.Error("LB0203", $"the behavior \"{name}\" is not one of {string.Join(", ", Enum.GetNames<SplitBehavior>())}");
+        return new SplitPreTokenizer(regex, text, view["behavior"].AsEnum<SplitBehavior>(), view.OptionalBool("invert", false));
     }
 }
