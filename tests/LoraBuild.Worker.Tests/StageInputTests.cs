@@ -36,7 +36,7 @@ public sealed class StageInputTests : IDisposable
         WriteRecipe();
         Outcome outcome = Run("train", "--set", "base.model=./nowhere");
         Assert.Equal(1, outcome.ExitCode);
-        Assert.Contains($"error LB0052: the model's directory {worker.In("nowhere")} does not exist. Fetch one there with: hf download", outcome.Error, StringComparison.Ordinal);
+        Assert.Contains($"error LB0052: the model's directory {worker.In("nowhere")} does not exist. Name another one, or a hub id (org/name), which can be fetched with: lorabuild fetch org/name.", outcome.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -67,7 +67,7 @@ public sealed class StageInputTests : IDisposable
         Outcome outcome = Run("merge", "--set", "base.tokenizer=./other");
         Assert.True(outcome.ExitCode == 0, outcome.Error);
         Assert.Equal(
-            ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+            ["README.md", "config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"],
             Directory.EnumerateFiles(worker.In("out", "merged")).Select(f => Path.GetFileName(f)).Order(StringComparer.Ordinal));
     }
 

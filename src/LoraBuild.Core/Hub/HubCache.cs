@@ -56,6 +56,18 @@ public static partial class HubCache
         return (parts[^3][FolderPrefix.Length..].Replace(Separator, "/", StringComparison.Ordinal), parts[^1]);
     }
 
+    /// <summary>Where a fetch leaves the license's name, which stands only in the model's card, and cards are not fetched. huggingface_hub does not look into this folder.</summary>
+    public static string LicenseFile(string repository, string commit) => Path.Combine(repository, ".lorabuild", commit + ".license");
+
+    /// <returns>Null for a directory that is no snapshot, or one that another program fetched.</returns>
+    public static string? ReadLicense(string snapshotDirectory)
+    {
+        if (IdentityOf(snapshotDirectory) is not { } known)
+            return null;
+        string file = LicenseFile(Path.GetFullPath(Path.Combine(snapshotDirectory, "..", "..")), known.Commit);
+        return File.Exists(file) ? File.ReadAllText(file).Trim() : null;
+    }
+
     public static bool IsFullCommit(string text) => FullCommitForm().IsMatch(text);
 
     private static string? Abbreviated(string repository, string start)

@@ -81,6 +81,9 @@ public sealed class HubFetcher(HttpMessageInvoker client, HubOptions options, IH
             throw await ExplainedAsync(e, name, cancellation).ConfigureAwait(false);
         }
 
+        if (plan.License is not null)
+            AtomicFile.WriteAllText(HubCache.LicenseFile(repository, plan.Commit), plan.License + "\n");
+
         // Last: whoever finds the revision finds all of it.
         if (name.RevisionOrMain != plan.Commit)
             AtomicFile.WriteAllText(HubCache.Reference(repository, name.RevisionOrMain), plan.Commit);

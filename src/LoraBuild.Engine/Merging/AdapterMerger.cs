@@ -1,5 +1,6 @@
 // Base model + trained weights → a complete Hugging Face directory, streamed tensor by tensor.
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Cards;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.IO;
@@ -58,12 +59,13 @@ public static class AdapterMerger
             throw new DiagnosticException("LB0703", "the output exists and is not a model directory (it has no config.json); it would be deleted. Choose another directory or empty it", output);
     }
 
+    /// <summary>All but the weights, and the base model's card: what it says is not true of this model.</summary>
     private static void CarryOver(string model, string directory)
     {
         foreach (string file in Directory.GetFiles(model).Order(StringComparer.Ordinal))
         {
             string name = Path.GetFileName(file);
-            if (name != "config.json" && name != "stage.json" && !name.StartsWith('.') && !Array.Exists(WeightEndings, e => name.EndsWith(e, StringComparison.Ordinal)))
+            if (name is not ("config.json" or "stage.json" or ModelCard.FileName) && !name.StartsWith('.') && !Array.Exists(WeightEndings, e => name.EndsWith(e, StringComparison.Ordinal)))
                 AtomicFile.Write(Path.Combine(directory, name), stream => CopyFile(file, stream));
         }
     }

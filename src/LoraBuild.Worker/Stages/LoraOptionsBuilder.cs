@@ -1,5 +1,6 @@
 // From a recipe to the adapter's flat options.
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Hub;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Adapters;
 
@@ -41,6 +42,12 @@ internal static class LoraOptionsBuilder
         };
     }
 
-    /// <summary>As PEFT writes it: the hub id, or the directory's name. Not its path: an adapter is read on other machines.</summary>
-    private static string BaseName(string model) => Path.IsPathRooted(model) ? Path.GetFileName(Path.TrimEndingDirectorySeparator(model)) : model;
+    /// <summary>As PEFT writes it: the hub id (without revision), or the directory's name. Not its path: an adapter is read on other machines.</summary>
+    public static string BaseName(string model)
+    {
+        if (!Path.IsPathRooted(model))
+            return model.Split('@')[0];
+        string directory = Path.TrimEndingDirectorySeparator(model);
+        return HubCache.IdentityOf(directory)?.Id ?? Path.GetFileName(directory);
+    }
 }

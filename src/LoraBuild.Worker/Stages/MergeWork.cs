@@ -24,6 +24,7 @@ internal static class MergeWork
         TensorDtype? dtype = recipe.Merge.Dtype == "auto" ? null : Dtype(recipe.Merge.Dtype);
         MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize });
         MergedTokenizer.Write(work, baseDirectory, output);
+        CardWork.WriteMerged(work, output);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));
         Check(work, compute, baseDirectory, trained, output);
     }

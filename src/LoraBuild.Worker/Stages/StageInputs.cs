@@ -1,4 +1,5 @@
 // Which files a stage reads, under names that do not depend on where they stand.
+using LoraBuild.Core.Cards;
 using LoraBuild.Core.Data;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Models;
@@ -18,7 +19,10 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     public static ModelContent BaseContent(Recipe recipe) => recipe.Base.Weights == "random" ? ModelContent.Shape : ModelContent.Weights;
 
     /// <summary>Stands for content that is not there; the stage itself says what is wrong when it runs.</summary>
-    private const string Missing = "missing";
+    public const string Missing = "missing";
+
+    /// <summary>The name under which the figures of the model card are an input of merging.</summary>
+    public const string Evaluation = "evaluation.json";
 
     /// <summary>What is wrong with a source is told by the stage that reads it.</summary>
     private static readonly DiagnosticBag NoDiagnostics = new();
@@ -54,6 +58,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
                     AddFile(inputs, "dataset/eval.jsonl", Path.Combine(layout.Dataset, "eval.jsonl"));
                 break;
             case Stage.Merge:
+                AddEvaluation(inputs);
                 AddOutputs(inputs, Stage.Train);
                 AddModel(inputs);
                 AddTokenizer(inputs);
@@ -98,8 +103,23 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
             AddFile(inputs, file, Path.Combine(layout.Root, file));
     }
 
-    /// <summary>Reports are for people: a count that changes in one makes no later stage stale.</summary>
-    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "audit.json");
+    /// <summary>Reports and model cards are for people: a count that changes in one makes no later stage stale.</summary>
+    private static bool IsReadByOthers(string relativePath) => relativePath is not ("dataset/report.json" or "audit.json") && Path.GetFileName(relativePath) != ModelCard.FileName;
+
+    /// <summary>
+    /// For the card of merged/, and only where the evaluation that is there is of what stands here now: merging does not wait for an evaluation (there may be
+    /// nothing to evaluate on), but does not print the figures of another adapter either.
+    /// </summary>
+    private void AddEvaluation(SortedDictionary<string, string> inputs)
+    {
+        StageState evaluation = StageState.Of(Stage.Evaluate, recipe, layout, this);
+        bool isOfThis = evaluation is { Finished: not null, HasItsOutputs: true } && DecideFigures(evaluation.Inputs).SequenceEqual(DecideFigures(evaluation.Finished.Inputs));
+        inputs[Evaluation] = isOfThis ? hasher.Hash(layout.Evaluation) : Missing;
+    }
+
+    /// <summary>Perplexities come from tokens and weights; questions and their template only make samples.md.</summary>
+    private static IEnumerable<KeyValuePair<string, string>> DecideFigures(IReadOnlyDictionary<string, string> evaluated) =>
+        evaluated.Where(i => i.Key.Split('/')[0] is "tokens" or "base" or "adapter" or "model").OrderBy(i => i.Key, StringComparer.Ordinal);
 
     private void AddModel(SortedDictionary<string, string> inputs)
     {
@@ -156,7 +176,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
             return;
         }
 
-        foreach (string file in Directory.EnumerateFiles(directory).Order(StringComparer.Ordinal))
+        foreach (string file in Directory.EnumerateFiles(directory).Where(IsReadByOthers).Order(StringComparer.Ordinal))
             AddFile(inputs, $"{name}/{Path.GetFileName(file)}", file);
     }
 

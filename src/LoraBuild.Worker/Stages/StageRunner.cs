@@ -9,9 +9,16 @@ namespace LoraBuild.Worker.Stages;
 
 /// <summary>What a stage gets to work with.</summary>
 /// <param name="Work">An empty directory; what stands in it at the end under a name of <see cref="StageLayout.Outputs"/> becomes the stage's output.</param>
-/// <param name="Fingerprint">Of everything that decides the stage's outputs.</param>
-public sealed record StageWork(Recipe Recipe, StageLayout Layout, IReadOnlyList<string> ModelCaches, string Work, string Fingerprint, IReporter Reporter, CancellationToken Cancellation)
+/// <param name="State">What the stage is made from now.</param>
+/// <param name="Hash">SHA-256 of a file.</param>
+public sealed record StageWork(Recipe Recipe, StageLayout Layout, IReadOnlyList<string> ModelCaches, string Work, StageState State, Func<string, string> Hash, IReporter Reporter, CancellationToken Cancellation)
 {
+    /// <summary>Of everything that decides the stage's outputs.</summary>
+    public string Fingerprint => State.Fingerprint;
+
+    /// <summary>Whether evaluation.json is one of this stage's inputs: it is of the adapter and the tokens that stand here now.</summary>
+    public bool HasEvaluation => State.Inputs.TryGetValue(StageInputs.Evaluation, out string? hash) && hash != StageInputs.Missing;
+
     /// <summary>The base model: its directory and, where it comes from a hub's cache, its id, revision and commit.</summary>
     /// <exception cref="DiagnosticException">LB005x: it is nowhere; with the command that fetches it.</exception>
     public LocatedModel LocatedBase() => BaseModelLocator.Locate(Recipe.Base.Model, ModelCaches, Recipe.PlaceOf("base.model"), StageInputs.BaseContent(Recipe));
@@ -79,7 +86,7 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
         Remove(directory);
         Directory.CreateDirectory(directory);
         DiagnosticBag bag = new(reporter);
-        StageWork given = new(recipe, layout, modelCaches, directory, state.Fingerprint, new CountingReporter(reporter, bag), cancellation);
+        StageWork given = new(recipe, layout, modelCaches, directory, state, pipeline.Hash, new CountingReporter(reporter, bag), cancellation);
         work(given);
         bag.ThrowIfErrors();
         cancellation.ThrowIfCancellationRequested();

@@ -24,5 +24,5 @@ internal static class StageTokens
         return documents.Count == 0 ? null : documents;
     }
 
-    private static string FileOf(StageLayout layout, string split) => Path.Combine(layout.Tokens, split + ".safetensors");
+    public static string FileOf(StageLayout layout, string split) => Path.Combine(layout.Tokens, split + ".safetensors");
 }

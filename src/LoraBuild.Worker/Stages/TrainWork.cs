@@ -45,6 +45,7 @@ internal static class TrainWork
             throw new OperationCanceledException(work.Cancellation);
         if (isFull)
             CompleteModel(modelDirectory, layout.Model);
+        CardWork.WriteTrained(work);
     }
 
     private static LoraAdapter CreateAdapter(Recipe recipe, CausalLM model) => recipe.Adapter.InitFrom is { } directory

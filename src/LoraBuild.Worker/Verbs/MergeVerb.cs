@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.Globalization;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Models;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Merging;
 using LoraBuild.Worker.Stages;
@@ -36,11 +37,14 @@ internal static class MergeVerb
             throw VerbContext.Missing("--recipe FILE, or --model DIR and --adapter DIR");
         string output = context.RequiredPath(SharedOptions.Output);
         string dtype = context.Value(SharedOptions.Dtype)!;
+        LocatedModel model = ModelArguments.Model(context);
+        string adapter = context.RequiredDirectory(SharedOptions.Adapter);
         MergeReport report = AdapterMerger.Merge(
-            ModelArguments.ModelDirectory(context),
-            context.RequiredDirectory(SharedOptions.Adapter),
+            model.Directory,
+            adapter,
             output,
             new MergeOptions { Dtype = dtype == "auto" ? null : MergeWork.Dtype(dtype), MaxShardSize = Size(context.Value(MaxShardSize)!) });
+        CardWork.WriteMerged(model, adapter, output);
         context.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"{output}: {report.ModulesMerged} modules merged, {report.Tensors} tensors, {report.TotalBytes:N0} bytes in {report.Shards} file(s)"));
     }
 

@@ -20,12 +20,15 @@ internal static class ModelArguments
     public static IReadOnlyList<Option> OfGeneration { get; } = [SharedOptions.Model, SharedOptions.Adapter, SharedOptions.Tokenizer, Temperature, TopP, Seed, MaxNewTokens];
 
     /// <exception cref="DiagnosticException">LB0820: --model is missing; LB005x: the model is nowhere.</exception>
-    public static string ModelDirectory(VerbContext context)
+    public static LocatedModel Model(VerbContext context)
     {
         string name = context.Value(SharedOptions.Model) ?? throw VerbContext.Missing(SharedOptions.Model.Name);
         string directory = context.Host.Absolute(name);
-        return BaseModelLocator.Locate(Directory.Exists(directory) ? directory : name, context.Host.ModelCaches()).Directory;
+        return BaseModelLocator.Locate(Directory.Exists(directory) ? directory : name, context.Host.ModelCaches());
     }
+
+    /// <exception cref="DiagnosticException">LB0820: --model is missing; LB005x: the model is nowhere.</exception>
+    public static string ModelDirectory(VerbContext context) => Model(context).Directory;
 
     public static string? AdapterDirectory(VerbContext context) =>
         context.Value(SharedOptions.Adapter) is null ? null : context.RequiredDirectory(SharedOptions.Adapter);
