@@ -31,6 +31,13 @@ internal sealed record GgufArchitecture(string Name)
         ["post_feedforward_layernorm"] = "post_ffw_norm",
     };
 
+    /// <summary>OLMo 2 norms what attention and MLP give, not what they get.</summary>
+    private static readonly Dictionary<string, string> Olmo2Modules = new(CommonModules, StringComparer.Ordinal)
+    {
+        ["post_attention_layernorm"] = "post_attention_norm",
+        ["post_feedforward_layernorm"] = "post_ffw_norm",
+    };
+
     /// <summary>Fused as they are; the gate's rows come first in both formats.</summary>
     private static readonly Dictionary<string, string> Phi3Modules = new(StringComparer.Ordinal)
     {
@@ -66,6 +73,9 @@ internal sealed record GgufArchitecture(string Name)
     /// <summary>llama.cpp multiplies by a norm's weight, Gemma by 1 + weight.</summary>
     public float NormOffset { get; init; }
 
+    /// <summary>llama.cpp's graph applies the window; elsewhere every layer sees everything.</summary>
+    public bool HasSlidingWindow { get; init; }
+
     /// <summary>Rope scaling types besides <c>default</c>.</summary>
     public IReadOnlyList<string> RopeTypes { get; init; } = ["linear", "llama3", "yarn"];
 
@@ -74,18 +84,25 @@ internal sealed record GgufArchitecture(string Name)
     /// <exception cref="DiagnosticException">LB0704: the family cannot be exported.</exception>
     public static GgufArchitecture Of(ModelConfig config) => config.ModelType switch
     {
-        "llama" or "mistral" => new("llama") { IsQueryKeyPermuted = true, HasVocabularySize = true, HasRopeDimensions = true, HasHeadSizes = true }, // llama.cpp has no arch of its own for Mistral
+        // llama.cpp has no arch of its own for Mistral, nor is one needed for Llama's layout under other names.
+        "llama" or "mistral" => OfLlama("llama") with { HasHeadSizes = true },
+        "granite" => OfLlama("granite"),
+        "smollm3" => OfLlama("smollm3") with { HasHeadSizes = true },
+        "olmo2" => new("olmo2") { LayerModules = Olmo2Modules },
         "qwen2" => new("qwen2"),
         "qwen3" => new("qwen3"),
-        "gemma2" => new("gemma2") { HasHeadSizes = true, HasRopeBase = false, NormOffset = 1, RopeTypes = [], LayerModules = GemmaModules },
-        "gemma3_text" => new("gemma3") { HasHeadSizes = true, NormOffset = 1, RopeTypes = ["linear"], LayerModules = GemmaModules },
+        "gemma" => new("gemma") { HasHeadSizes = true, HasRopeBase = false, NormOffset = 1, RopeTypes = [] },
+        "gemma2" => new("gemma2") { HasHeadSizes = true, HasRopeBase = false, NormOffset = 1, HasSlidingWindow = true, RopeTypes = [], LayerModules = GemmaModules },
+        "gemma3_text" => new("gemma3") { HasHeadSizes = true, NormOffset = 1, HasSlidingWindow = true, RopeTypes = ["linear"], LayerModules = GemmaModules },
         "phi3" => new("phi3") { HasRopeDimensions = true, RopeTypes = ["longrope"], LayerModules = Phi3Modules },
-        _ => throw Refused(config, "exported are llama, mistral, qwen2, qwen3, gemma2, gemma3, phi3"),
+        _ => throw Refused(config, "exported are the families gemma, gemma2, gemma3, granite, llama, mistral, olmo2, phi3, qwen2, qwen3, smollm3"),
     };
+
+    private static GgufArchitecture OfLlama(string name) => new(name) { IsQueryKeyPermuted = true, HasVocabularySize = true, HasRopeDimensions = true };
 
     /// <summary>LB0704, with the way on: what cannot be exported can still be trained and merged.</summary>
     public static DiagnosticException Refused(ModelConfig config, string why) =>
-        new("LB0704", $"this model of the type '{config.ModelType}' cannot be exported to GGUF: {why}. To train and merge it without the export, say export: {{ gguf: [] }} in the recipe.", config.FilePath);
+        new("LB0704", $"this model of the type '{config.FileModelType}' cannot be exported to GGUF: {why}. To train and merge it without the export, say export: {{ gguf: [] }} in the recipe.", config.FilePath);
 
     /// <summary>The name in the file; null for a name that is no part of this family.</summary>
     /// <param name="name">As a text model has it: see <see cref="TextTensorName"/>.</param>

@@ -13,7 +13,20 @@ public sealed record GgufExportOptions
 }
 
 /// <param name="FellBack">Tensors whose rows are no whole number of blocks of the type that they should have; they have one with smaller blocks, or F16.</param>
-public sealed record GgufExportReport(string Path, GgufMix Mix, int Tensors, long FileBytes, IReadOnlyList<string> FellBack);
+/// <param name="IgnoredWindow">Tokens of a sliding window that llama.cpp does not apply to this family: beyond it the file answers as a model that sees everything. Null: none.</param>
+public sealed record GgufExportReport(string Path, GgufMix Mix, int Tensors, long FileBytes, IReadOnlyList<string> FellBack, int? IgnoredWindow = null)
+{
+    /// <summary>Size, and what the file has of its own, in one line.</summary>
+    public string Text
+    {
+        get
+        {
+            string fallback = FellBack.Count == 0 ? "" : $", {FellBack.Count} in a type with smaller blocks because their rows are no whole number of blocks";
+            string window = IgnoredWindow is int tokens ? $"; llama.cpp does not know this family's sliding window, so that after {tokens} tokens it sees more than the model did" : "";
+            return string.Create(CultureInfo.InvariantCulture, $"{System.IO.Path.GetFileName(Path)}: {Tensors} tensors, {FileBytes / 1e6:N1} MB{fallback}{window}");
+        }
+    }
+}
 
 public static class GgufExporter
 {
@@ -35,7 +48,7 @@ public static class GgufExporter
         List<string> fellBack = [];
         List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, mix, fellBack);
         GgufWriter.Write(outputFile, keys, tensors);
-        return new GgufExportReport(Path.GetFullPath(outputFile), mix, tensors.Count, new FileInfo(outputFile).Length, fellBack);
+        return new GgufExportReport(Path.GetFullPath(outputFile), mix, tensors.Count, new FileInfo(outputFile).Length, fellBack, architecture.HasSlidingWindow ? null : config.SlidingWindow);
     }
 
     /// <summary>Says from config.json alone whether the model can be exported: before training, not after it.</summary>

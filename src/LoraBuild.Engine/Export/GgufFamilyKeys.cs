@@ -10,11 +10,23 @@ internal static class GgufFamilyKeys
     /// <exception cref="DiagnosticException">LB0704: the config is one that llama.cpp computes differently.</exception>
     public static IEnumerable<GgufKey> Of(ModelConfig config, string arch) => arch switch
     {
+        "gemma" => Gemma1(config),
         "gemma2" => Gemma2(config),
         "gemma3" => Gemma3(config),
         "phi3" => Phi3(config),
+        "granite" => Granite(config),
+        "olmo2" => Olmo2(config),
+        "smollm3" => SmolLm3(config),
         _ => [],
     };
+
+    private static List<GgufKey> Gemma1(ModelConfig config)
+    {
+        CheckGemmaModules(config);
+        if (!config.TieWordEmbeddings)
+            throw GgufArchitecture.Refused(config, "tie_word_embeddings is false, but llama.cpp takes a Gemma model's head from its embedding");
+        return [];
+    }
 
     private static List<GgufKey> Gemma2(ModelConfig config)
     {
@@ -58,6 +70,11 @@ internal static class GgufFamilyKeys
         int width = config.NumHiddenLayers == layersOfWideScores ? config.HiddenSize / config.NumAttentionHeads : config.HeadDim;
         if (config.QueryPreAttnScalar != width)
             throw GgufArchitecture.Refused(config, $"query_pre_attn_scalar is {config.QueryPreAttnScalar}, but llama.cpp scales the scores of a model of this size by 1/√{width}");
+        CheckGemmaModules(config);
+    }
+
+    private static void CheckGemmaModules(ModelConfig config)
+    {
         if (config.AttentionBias)
             throw GgufArchitecture.Refused(config, "attention_bias is true, but llama.cpp's Gemma has no biases");
         if (config.HiddenAct != "gelu_pytorch_tanh")
@@ -80,6 +97,31 @@ internal static class GgufFamilyKeys
         if (isLongRope)
             keys.Add(GgufKey.Of("phi3.rope.scaling.attn_factor", (float)(rope.AttentionFactor ?? RopeFrequencies.LongRopeAttentionFactor(rope.Factor, original))));
         return keys;
+    }
+
+    private static List<GgufKey> Granite(ModelConfig config) =>
+    [
+        GgufKey.Of("granite.embedding_scale", (float)config.EmbeddingMultiplier),
+        GgufKey.Of("granite.attention.scale", (float)(config.AttentionMultiplier ?? 1)),
+        GgufKey.Of("granite.residual_scale", (float)config.ResidualMultiplier),
+        GgufKey.Of("granite.logit_scale", (float)config.LogitsScaling), // the logits are divided by it
+    ];
+
+    private static List<GgufKey> Olmo2(ModelConfig config) => config.AttentionBias
+        ? throw GgufArchitecture.Refused(config, "attention_bias is true, but llama.cpp's OLMo 2 has no biases")
+        : [];
+
+    private static List<GgufKey> SmolLm3(ModelConfig config)
+    {
+        for (int i = 0; i < config.NumHiddenLayers; i++)
+        {
+            if (config.LayersWithoutRope.Contains(i) != ((i + 1) % 4 == 0))
+                throw GgufArchitecture.Refused(config, $"no_rope_layers says that layer {i} {(config.LayersWithoutRope.Contains(i) ? "does not rotate" : "rotates")}; llama.cpp leaves out the rotation in every fourth layer, whatever the config says");
+            if (config.LayerTypes[i] == LayerAttention.Sliding)
+                throw GgufArchitecture.Refused(config, $"layer {i} has sliding attention; llama.cpp's SmolLM3 attends fully");
+        }
+
+        return [];
     }
 
     private static int OriginalContext(ModelConfig config) =>

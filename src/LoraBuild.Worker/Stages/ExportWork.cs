@@ -1,5 +1,4 @@
 // ExportGguf: merged/ → gguf/NAME-TYPE.gguf for each type, and an Ollama Modelfile for the first.
-using System.Globalization;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats.Gguf;
 using LoraBuild.Core.Recipes;
@@ -24,7 +23,7 @@ internal static class ExportWork
             string file = Path.Combine(directory, $"{recipe.Name}-{mix.Name}.gguf");
             GgufExportReport report = GgufExporter.Export(work.Layout.Merged, mix, file, new GgufExportOptions { Name = recipe.Name });
             files.Add(file);
-            work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"export-gguf: {Path.GetFileName(file)}: {report.Tensors} tensors, {report.FileBytes / 1e6:N1} MB{FellBack(report)}"));
+            work.Reporter.Message($"export-gguf: {report.Text}");
         }
 
         if (files.Count > 0)
@@ -45,7 +44,4 @@ internal static class ExportWork
             "LB0834",
             $"GGUF type {name} is not written by this version. Allowed: {string.Join(", ", GgufMix.All.Select(m => m.Name))}.",
             place.File, place.Line, place.Column);
-
-    private static string FellBack(GgufExportReport report) =>
-        report.FellBack.Count == 0 ? "" : $", {report.FellBack.Count} in a type with smaller blocks because their rows are no whole number of blocks";
 }

@@ -1,6 +1,5 @@
 // `export-gguf`: merged/ → gguf/ as a stage of a recipe, or any model directory → GGUF files.
 using System.CommandLine;
-using System.Globalization;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats.Gguf;
 using LoraBuild.Core.Recipes;
@@ -51,7 +50,7 @@ internal static class ExportGgufVerb
             context.Cancellation.ThrowIfCancellationRequested();
             string file = pattern.Replace(TypePlaceholder, mix.Name, StringComparison.Ordinal);
             GgufExportReport report = adapter is null ? GgufExporter.Export(model, mix, file) : GgufAdapterExporter.Export(model, adapter, mix.Main, file);
-            context.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"{report.Path}: {report.Tensors} tensors, {report.FileBytes:N0} bytes"));
+            context.Reporter.Message(report.Text);
         }
     }
 }

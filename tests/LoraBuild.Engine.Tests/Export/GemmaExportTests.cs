@@ -60,7 +60,6 @@ public sealed class GemmaExportTests
     [InlineData("gemma2", "rope_scaling", """{"rope_type":"linear","factor":2}""")]
     [InlineData("phi3", "rope_scaling", """{"rope_type":"linear","factor":2}""")]
     [InlineData("phi3-longrope", "head_dim", "128")]
-    [InlineData("qwen2", "model_type", "\"granite\"")]
     public void What_llama_cpp_would_compute_in_another_way_is_refused_by_the_config_alone(string name, string key, string value)
     {
         using TemporaryDirectory model = new();
