@@ -12,11 +12,11 @@ switch (args)
         OptimizerBenchmark.Run(threads, Console.Out);
         return 0;
     case ["tokenize", ..]:
-        return TokenizeCommand.Run(Text("--tokenizers"), Text("--only"), Text("--write-texts"), Number("--bytes", 5_000_000), Number("--runs", 5), Console.Out, Console.Error);
+        return TokenizeCommand.Run(Text("--tokenizers"), Text("--only"), Text("--write-texts"), args.Contains("--hostile"), Number("--bytes", 5_000_000), Number("--runs", 5), Console.Out, Console.Error);
     default:
         Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
-        Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--write-texts DIR]");
+        Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
         return 2;
 }
 

@@ -6,7 +6,8 @@ internal static class TokenizeCommand
     /// <param name="tokenizers">A directory of tokenizer directories; null: the reference tokenizers beside the repository, else those that the tests carry.</param>
     /// <param name="only">Names, separated by commas: of tokenizers, and with a colon before them of texts (<c>gpt2,:ko</c>).</param>
     /// <param name="writeTexts">Where to write the texts instead of measuring.</param>
-    public static int Run(string? tokenizers, string? only, string? writeTexts, int bytes, int runs, TextWriter output, TextWriter error)
+    /// <param name="isHostile">Measure texts of <paramref name="bytes"/> times one character, and the like.</param>
+    public static int Run(string? tokenizers, string? only, string? writeTexts, bool isHostile, int bytes, int runs, TextWriter output, TextWriter error)
     {
         string? repository = FindRepository();
         if (repository is null)
@@ -26,7 +27,10 @@ internal static class TokenizeCommand
         string beside = Path.Combine(repository, "..", "shared", "golden", "tokenizers");
         string root = tokenizers ?? (Directory.Exists(beside) ? beside : Path.Combine(repository, "tests", "LoraBuild.Core.Tests", "golden", "tokenizers"));
         string[] directories = [.. Directory.EnumerateDirectories(root).Where(d => File.Exists(Path.Combine(d, "tokenizer.json")) && IsChosen(Path.GetFileName(d), names.Where(n => !n.StartsWith(':')))).Order(StringComparer.Ordinal)];
-        TokenizeBenchmark.Run(directories, texts, runs, output);
+        if (isHostile)
+            HostileTokenizeBenchmark.Run(directories, bytes, output);
+        else
+            TokenizeBenchmark.Run(directories, texts, runs, output);
         return 0;
     }
 

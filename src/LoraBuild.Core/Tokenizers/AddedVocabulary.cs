@@ -71,6 +71,7 @@ internal sealed class AddedVocabulary
         ReadOnlySpan<char> span = text.Span;
         int done = 0;
         int from = 0;
+        int whitespaceEnd = 0; // the end of the whitespace that the last such match took
         while (!trie.IsEmpty && trie.TryFind(span, from, out int start, out int length, out int index))
         {
             AddedToken token = tokens[index];
@@ -80,15 +81,18 @@ internal sealed class AddedVocabulary
                 continue;
             if (token.Lstrip)
             {
-                while (start > 0 && UnicodeClasses.IsWhiteSpace(span[start - 1]))
+                // What an earlier match took is not looked at again: whitespace may itself be an added token.
+                while (start > done && UnicodeClasses.IsWhiteSpace(span[start - 1]))
                     start--;
                 start = Math.Max(start, done);
             }
 
             if (token.Rstrip)
             {
+                stop = Math.Max(stop, whitespaceEnd);
                 while (stop < span.Length && UnicodeClasses.IsWhiteSpace(span[stop]))
                     stop++;
+                whitespaceEnd = stop;
             }
 
             // A match that begins in whitespace which an earlier one took still counts, as in the library.
