@@ -11,7 +11,7 @@ public static class SharedOptions
     public static Option<bool> Events { get; } = new("--events") { Description = "Progress and diagnostics as JSON lines on standard output; the end of standard input cancels.", Recursive = true };
 
     public static Option<int?> Threads { get; } = Checked(
-        new Option<int?>("--threads") { Description = "Threads of the arithmetic. Default: all cores.", HelpName = "N", Recursive = true },
+        new Option<int?>("--threads") { Description = "Threads of the arithmetic, or lines worked on at once. Default: all cores.", HelpName = "N", Recursive = true },
         text => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int n) && n >= 1 ? null : $"--threads must be a whole number ≥ 1, got '{text}'.");
 
     public static Option<string> Device { get; } = Checked(

@@ -4,6 +4,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Worker.Hosting;
 
@@ -15,31 +16,43 @@ public static class JsonLines
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false };
 
     /// <summary>Answers every line of <paramref name="input"/> in order. Empty lines are passed over.</summary>
-    /// <param name="answer">Throws <see cref="DiagnosticException"/> for a question that cannot be answered; the others are still answered.</param>
-    public static void Answer(Stream input, TextWriter output, Func<JsonObject, JsonObject> answer, CancellationToken cancellation)
+    /// <param name="answer">Throws <see cref="DiagnosticException"/> for a question that cannot be answered; the others are still answered. Called from several threads.</param>
+    /// <param name="threads">How many lines may be worked on at once; the answers are the same for any number.</param>
+    public static void Answer(Stream input, TextWriter output, Func<JsonObject, JsonObject> answer, int threads, CancellationToken cancellation)
     {
-        using StreamReader reader = new(input, Encoding.UTF8, detectEncodingFromByteOrderMarks: true, 1 << 16, leaveOpen: true);
-        while (reader.ReadLine() is { } line)
+        foreach (string reply in OrderedParallel.Map(Lines(input), line => Reply(line, answer), threads, cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            if (string.IsNullOrWhiteSpace(line))
-                continue;
-            JsonObject reply;
-            try
-            {
-                reply = answer(Parse(line));
-            }
-            catch (DiagnosticException e)
-            {
-                Diagnostic first = e.Diagnostics[0];
-                reply = new JsonObject { ["error"] = new JsonObject { ["code"] = first.Code, ["message"] = first.Message } };
-            }
-
-            output.Write(reply.ToJsonString(Options));
+            output.Write(reply);
             output.Write('\n');
             // A program that asks one question at a time waits for the answer.
             output.Flush();
         }
+    }
+
+    private static IEnumerable<string> Lines(Stream input)
+    {
+        using StreamReader reader = new(input, Encoding.UTF8, detectEncodingFromByteOrderMarks: true, 1 << 16, leaveOpen: true);
+        while (reader.ReadLine() is { } line)
+        {
+            if (!string.IsNullOrWhiteSpace(line))
+                yield return line;
+        }
+    }
+
+    private static string Reply(string line, Func<JsonObject, JsonObject> answer)
+    {
+        JsonObject reply;
+        try
+        {
+            reply = answer(Parse(line));
+        }
+        catch (DiagnosticException e)
+        {
+            Diagnostic first = e.Diagnostics[0];
+            reply = new JsonObject { ["error"] = new JsonObject { ["code"] = first.Code, ["message"] = first.Message } };
+        }
+
+        return reply.ToJsonString(Options);
     }
 
     /// <exception cref="DiagnosticException">LB0822: the property is missing or of another type.</exception>

@@ -6,18 +6,19 @@ namespace LoraBuild.Worker.Verbs;
 
 internal static class LineVerb
 {
-    /// <summary>Questions from <c>--input</c> or standard input, answers to standard output.</summary>
+    /// <summary>Questions from <c>--input</c> or standard input, answers to standard output, as many at once as <c>--threads</c> says.</summary>
     public static void Run(VerbContext context, Func<JsonObject, JsonObject> answer)
     {
         using StreamWriter output = context.Host.OpenOutput();
+        int threads = context.Value(SharedOptions.Threads) ?? Environment.ProcessorCount;
         string? file = context.Value(SharedOptions.Input);
         if (file is null or "-")
         {
-            JsonLines.Answer(context.Host.Input, output, answer, context.Cancellation);
+            JsonLines.Answer(context.Host.Input, output, answer, threads, context.Cancellation);
             return;
         }
 
         using FileStream input = File.OpenRead(context.RequiredFile(SharedOptions.Input));
-        JsonLines.Answer(input, output, answer, context.Cancellation);
+        JsonLines.Answer(input, output, answer, threads, context.Cancellation);
     }
 }
