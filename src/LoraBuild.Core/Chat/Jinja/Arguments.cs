@@ -21,6 +21,7 @@ internal sealed class Arguments(object?[] positional, IReadOnlyList<KeyValuePair
     {
         if (Positional.Length > parameters.Length)
             throw new JinjaException(JinjaErrorKind.TypeError, $"{function}() takes at most {parameters.Length} argument(s) ({Positional.Length} given)");
+        Budget.Current.Step(Named.Count);
         object?[] bound = new object?[parameters.Length];
         Array.Fill(bound, Missing);
         Positional.CopyTo(bound, 0);

@@ -11,8 +11,10 @@ internal sealed class ExpressionParser(TokenStream stream)
 
     public Expression Parse(bool withCondition = true)
     {
-        Budget.CheckStack();
-        return withCondition ? ParseCondition() : ParseOr();
+        Budget.Current.Descend();
+        Expression expression = withCondition ? ParseCondition() : ParseOr();
+        Budget.Current.Ascend();
+        return expression;
     }
 
     /// <summary>One expression, or several with commas as a tuple.</summary>
@@ -130,6 +132,14 @@ internal sealed class ExpressionParser(TokenStream stream)
 
     private Target ParseSingleTarget(bool withNamespace)
     {
+        Budget.Current.Descend();
+        Target target = ParseTargetItem(withNamespace);
+        Budget.Current.Ascend();
+        return target;
+    }
+
+    private Target ParseTargetItem(bool withNamespace)
+    {
         Token token = stream.Current;
         if (token.IsOperator("("))
         {
@@ -189,9 +199,13 @@ internal sealed class ExpressionParser(TokenStream stream)
 
     private Expression ParseNot()
     {
-        Budget.CheckStack();
         Token token = stream.Current;
-        return stream.SkipName("not") ? new UnaryExpression(token, "not", ParseNot()) : ParseCompare();
+        if (!stream.SkipName("not"))
+            return ParseCompare();
+        Budget.Current.Descend();
+        UnaryExpression negated = new(token, "not", ParseNot());
+        Budget.Current.Ascend();
+        return negated;
     }
 
     private Expression ParseCompare()
@@ -263,11 +277,12 @@ internal sealed class ExpressionParser(TokenStream stream)
 
     private Expression ParseUnary(bool withFilters)
     {
-        Budget.CheckStack();
+        Budget.Current.Descend();
         Token token = stream.Current;
         Expression value = token.IsOperator("-") || token.IsOperator("+")
             ? new UnaryExpression(stream.Next(), token.Text, ParseUnary(withFilters: false))
             : ParsePrimary();
+        Budget.Current.Ascend();
         value = ParsePostfix(value);
         return withFilters ? ParseFilterAndTests(value) : value;
     }
@@ -314,10 +329,10 @@ internal sealed class ExpressionParser(TokenStream stream)
 
     private string DottedName()
     {
-        string name = stream.ExpectName().Text;
+        List<string> names = [stream.ExpectName().Text];
         while (stream.SkipOperator("."))
-            name += "." + stream.ExpectName().Text;
-        return name;
+            names.Add(stream.ExpectName().Text);
+        return string.Join('.', names);
     }
 
     private Expression ParsePostfix(Expression value)
@@ -377,7 +392,6 @@ internal sealed class ExpressionParser(TokenStream stream)
 
     private Expression ParsePrimary()
     {
-        Budget.CheckStack();
         Token token = stream.Next();
         switch (token.Kind)
         {
@@ -390,10 +404,10 @@ internal sealed class ExpressionParser(TokenStream stream)
                     _ => ReadName(token),
                 };
             case TokenKind.String:
-                string text = token.Text;
+                List<string> texts = [token.Text];
                 while (stream.Current.Kind == TokenKind.String)
-                    text += stream.Next().Text;
-                return new ConstantExpression(token, text);
+                    texts.Add(stream.Next().Text);
+                return new ConstantExpression(token, string.Concat(texts));
             case TokenKind.Integer or TokenKind.Float:
                 return new ConstantExpression(token, Number(token));
             case TokenKind.Operator when token.Text == "(":
@@ -459,7 +473,7 @@ internal sealed class ExpressionParser(TokenStream stream)
         if (text.Length > 1 && char.IsAsciiLetter(text[1]))
         {
             int radix = char.ToLowerInvariant(text[1]) switch { 'x' => 16, 'o' => 8, _ => 2 };
-            return text[2..].Aggregate(BigInteger.Zero, (sum, c) => (sum * radix) + Convert.ToInt32(c.ToString(), 16));
+            return NumberFilters.ParseDigits(text.AsSpan(2), radix) ?? throw stream.Fail("a number has a digit that its base lacks", token);
         }
 
         return BigInteger.Parse(text, CultureInfo.InvariantCulture);

@@ -62,7 +62,7 @@ internal sealed class BinaryExpression(Token token, string op, Expression left, 
         object? b = right.Evaluate(runtime);
         runtime.Position = this;
         if (op == "+" && (a is Markup || b is Markup) && PyOps.Text(a) is not null && PyOps.Text(b) is not null)
-            return new Markup(HtmlText.Escape(a) + HtmlText.Escape(b));
+            return PyOps.Binary(op, new Markup(HtmlText.Escape(a)), new Markup(HtmlText.Escape(b))) is string text ? new Markup(text) : null;
         return PyOps.Binary(op, a, b);
     }
 }
@@ -75,8 +75,12 @@ internal sealed class ConcatExpression(Token token, IReadOnlyList<Expression> pa
         object?[] values = [.. parts.Select(p => p.Evaluate(runtime))];
         runtime.Position = this;
         if (Array.Exists(values, v => v is Markup))
-            return new Markup(string.Concat(values.Select(HtmlText.Escape)));
-        string[] texts = [.. values.Select(PyRepr.Str)];
+            return new Markup(Concat(runtime, [.. values.Select(HtmlText.Escape)]));
+        return Concat(runtime, [.. values.Select(PyRepr.Str)]);
+    }
+
+    private static string Concat(Runtime runtime, string[] texts)
+    {
         runtime.Budget.Text(texts.Sum(t => (long)t.Length));
         return string.Concat(texts);
     }

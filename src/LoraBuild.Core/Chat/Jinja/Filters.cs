@@ -11,7 +11,7 @@ internal static class Filters
         ["abs"] = (_, a) => Abs(a.Bind("abs", 1, "x")[0]),
         ["attr"] = (_, a) => Attr(a.Bind("attr", 2, "obj", "name")),
         ["batch"] = SequenceFilters.Batch,
-        ["capitalize"] = (_, a) => PyCase.Capitalize(TextOf(a, "capitalize")),
+        ["capitalize"] = (_, a) => PyCase.Capitalize(LettersOf(a, "capitalize")),
         ["center"] = TextFilters.Center,
         ["count"] = (_, a) => Length(a),
         ["d"] = (_, a) => Default(a),
@@ -32,7 +32,7 @@ internal static class Filters
         ["last"] = SequenceFilters.Last,
         ["length"] = (_, a) => Length(a),
         ["list"] = (_, a) => new PyList([.. PyOps.Iterate(a.Bind("list", 1, "value")[0])]),
-        ["lower"] = (_, a) => PyCase.Lower(TextOf(a, "lower")),
+        ["lower"] = (_, a) => PyCase.Lower(LettersOf(a, "lower")),
         ["map"] = SequenceFilters.Map,
         ["max"] = (r, a) => SequenceFilters.Extreme(r, a, ">"),
         ["min"] = (r, a) => SequenceFilters.Extreme(r, a, "<"),
@@ -56,7 +56,7 @@ internal static class Filters
         ["trim"] = TextFilters.Trim,
         ["truncate"] = TextFilters.Truncate,
         ["unique"] = SequenceFilters.Unique,
-        ["upper"] = (_, a) => PyCase.Upper(TextOf(a, "upper")),
+        ["upper"] = (_, a) => PyCase.Upper(LettersOf(a, "upper")),
         ["urlencode"] = TextFilters.UrlEncode,
         ["urlize"] = UrlizeFilter.Apply,
         ["wordcount"] = TextFilters.WordCount,
@@ -71,6 +71,14 @@ internal static class Filters
     {
         string text = PyRepr.Str(arguments.Bind(filter, 1, "value")[0]);
         Budget.Current.Text(text.Length);
+        return text;
+    }
+
+    /// <summary>As <see cref="TextOf"/>, for filters that look at each character.</summary>
+    private static string LettersOf(Arguments arguments, string filter)
+    {
+        string text = TextOf(arguments, filter);
+        Budget.Current.Characters(text.Length * 4L);
         return text;
     }
 

@@ -64,7 +64,6 @@ internal static class Globals
     {
         if (source is PyDict other)
         {
-            Budget.Current.Step(other.Count);
             foreach ((object? key, object? value) in other.Entries)
                 dict.Set(key, value);
             return;

@@ -10,6 +10,7 @@ internal static class HtmlText
 
     public static string EscapeText(string text)
     {
+        Budget.Current.Characters(text.Length);
         StringBuilder result = new(text.Length);
         foreach (char c in text)
         {

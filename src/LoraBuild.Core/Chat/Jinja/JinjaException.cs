@@ -24,8 +24,11 @@ public enum JinjaErrorKind
 }
 
 /// <summary>A template that cannot be parsed or rendered. Callers outside this folder see it as a diagnostic.</summary>
-public sealed class JinjaException(JinjaErrorKind kind, string message) : Exception(message)
+public sealed class JinjaException(JinjaErrorKind kind, string message) : Exception(Shortened(message))
 {
+    // A message can carry a text of the template's making; no reader wants more of it.
+    private const int MaxMessageLength = 20_000;
+
     public JinjaErrorKind Kind { get; } = kind;
 
     /// <summary>From 1; 0 while not known.</summary>
@@ -40,4 +43,6 @@ public sealed class JinjaException(JinjaErrorKind kind, string message) : Except
             (Line, Column) = (line, column);
         return this;
     }
+
+    private static string Shortened(string message) => message.Length <= MaxMessageLength ? message : message[..MaxMessageLength] + "…";
 }

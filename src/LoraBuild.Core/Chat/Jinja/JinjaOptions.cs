@@ -14,10 +14,16 @@ public sealed record JinjaOptions
     public long MaxSteps { get; init; } = 10_000_000;
 
     /// <summary>Characters of one string or of the output.</summary>
-    public int MaxTextLength { get; init; } = 1 << 25;
+    public int MaxTextLength { get; init; } = 1 << 24;
+
+    /// <summary>Characters of a template. The longest in use have some ten thousand.</summary>
+    public int MaxSourceLength { get; init; } = 1 << 20;
 
     /// <summary>Macros, recursive loops and callers inside one another.</summary>
     public int MaxCallDepth { get; init; } = 200;
+
+    /// <summary>Parentheses, blocks, lists, generators inside one another.</summary>
+    public int MaxNesting { get; init; } = 400;
 
     /// <summary>The clock behind <c>strftime_now</c>. There is no other clock: without it the function fails.</summary>
     public DateTime? Now { get; init; }

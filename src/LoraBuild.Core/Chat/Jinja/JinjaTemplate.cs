@@ -28,10 +28,12 @@ public sealed class JinjaTemplate
     /// <summary>Whether the template has a <c>generation</c> tag anywhere.</summary>
     public bool MarksGeneration { get; }
 
-    /// <exception cref="JinjaException">A syntax error, with line and column.</exception>
+    /// <exception cref="JinjaException">A syntax error or a template too long or nested too deep, with line and column.</exception>
     public static JinjaTemplate Parse(string source, JinjaOptions? options = null)
     {
         options ??= new JinjaOptions();
+        if (source.Length > options.MaxSourceLength)
+            throw new JinjaException(JinjaErrorKind.LimitError, $"the template has {source.Length} characters; at most {options.MaxSourceLength} are allowed").At(1, 1);
         Budget? before = Budget.Swap(new Budget(options with { MaxSteps = long.MaxValue }));
         try
         {

@@ -81,8 +81,9 @@ internal static class NumberFilters
     {
         if (digits >= 0)
             return value;
-        if (digits < -5000)
+        if (-digits > 1 + (BigInteger.Abs(value).GetBitLength() / 3)) // log10(2) < 1/3
             return BigInteger.Zero;
+        PyArithmetic.Charged(value);
         BigInteger unit = BigInteger.Pow(10, -digits);
         BigInteger floor = PyArithmetic.FloorDivide(value, unit);
         int order = ((value - (floor * unit)) * 2).CompareTo(unit);
@@ -92,6 +93,7 @@ internal static class NumberFilters
     /// <summary>Python's int(text, base): surrounding blanks, a sign, digits of any script, single underscores between digits.</summary>
     private static BigInteger? ParseInt(string text, int radix)
     {
+        Budget.Current.Characters(text.Length * 2L);
         string digits = Digits(PyText.Trim(text));
         bool isNegative = digits.StartsWith('-');
         if (digits.Length > 0 && digits[0] is '+' or '-' && digits.Length > 0)
@@ -102,6 +104,13 @@ internal static class NumberFilters
         radix = radix == 0 ? 10 : radix;
         if (digits.Length is 0 or > 4300 || digits[0] == '_' || digits[^1] == '_' || digits.Contains("__", StringComparison.Ordinal) || radix is < 2 or > 36)
             return null;
+        return ParseDigits(digits, radix) is BigInteger value ? (isNegative ? -value : value) : null;
+    }
+
+    /// <summary>Digits in a base up to 36 with underscores between them; null where a digit is too large for the base.</summary>
+    public static BigInteger? ParseDigits(ReadOnlySpan<char> digits, int radix)
+    {
+        Budget.Current.Step(1 + ((long)digits.Length * digits.Length >> 7));
         BigInteger value = BigInteger.Zero;
         foreach (char c in digits)
         {
@@ -113,11 +122,12 @@ internal static class NumberFilters
             value = (value * radix) + digit;
         }
 
-        return isNegative ? -value : value;
+        return value;
     }
 
     private static double? ParseFloat(string text)
     {
+        Budget.Current.Characters(text.Length * 2L);
         string number = Digits(PyText.Trim(text));
         if (number.Length == 0 || number[0] == '_' || number[^1] == '_' || number.Contains("__", StringComparison.Ordinal))
             return null;
@@ -137,7 +147,10 @@ internal static class NumberFilters
         foreach (Rune rune in text.EnumerateRunes())
         {
             int value = rune.IsAscii ? -1 : CharacterClass.DecimalValue(rune);
-            result.Append(value < 0 ? rune.ToString() : ((char)('0' + value)).ToString());
+            if (rune.IsAscii)
+                result.Append((char)rune.Value);
+            else
+                result.Append(value < 0 ? rune.ToString() : ((char)('0' + value)).ToString());
         }
 
         return result.ToString();

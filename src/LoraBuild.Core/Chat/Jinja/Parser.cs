@@ -22,14 +22,28 @@ internal sealed class Parser
     public static ParsedTemplate Parse(string source, JinjaOptions options)
     {
         Parser parser = new(new TokenStream(Lexer.Tokenize(source, options)));
-        IReadOnlyList<Statement> body = parser.ParseBody([]);
-        return new ParsedTemplate(body, parser.blocks, parser.marksGeneration);
+        try
+        {
+            IReadOnlyList<Statement> body = parser.ParseBody([]);
+            return new ParsedTemplate(body, parser.blocks, parser.marksGeneration);
+        }
+        catch (JinjaException e)
+        {
+            throw e.At(parser.stream.Current.Line, parser.stream.Current.Column); // nested too deep: where the parser stands
+        }
     }
 
     /// <summary>Statements up to one of <paramref name="ends"/>, whose name token is then the current one.</summary>
     private List<Statement> ParseBody(string[] ends)
     {
-        Budget.CheckStack();
+        Budget.Current.Descend();
+        List<Statement> body = ParseStatements(ends);
+        Budget.Current.Ascend();
+        return body;
+    }
+
+    private List<Statement> ParseStatements(string[] ends)
+    {
         List<Statement> body = [];
         while (true)
         {

@@ -36,8 +36,8 @@ internal static class PyArithmetic
             "-" => PyOps.CheckBits(a - b),
             "*" => Multiply(a, b),
             "/" => Divide(a, b),
-            "//" => FloorDivide(a, b),
-            "%" => a - (FloorDivide(a, b) * b),
+            "//" => FloorDivide(Charged(a), Charged(b)),
+            "%" => a - (FloorDivide(Charged(a), Charged(b)) * b),
             "**" => Power(a, b),
             _ => throw new InvalidOperationException(op),
         };
@@ -45,8 +45,16 @@ internal static class PyArithmetic
 
     private static BigInteger Multiply(BigInteger a, BigInteger b)
     {
-        Budget.Current.Step((a.GetBitLength() + b.GetBitLength()) >> 6);
-        return PyOps.CheckBits(a * b);
+        return PyOps.CheckBits(Charged(a) * Charged(b));
+    }
+
+    /// <summary>Long integers cost what multiplying, dividing or printing them costs: the square of their length.</summary>
+    public static BigInteger Charged(BigInteger value)
+    {
+        long bits = value.GetBitLength();
+        if (bits > 64)
+            Budget.Current.Step(1 + ((bits * bits) >> 15));
+        return value;
     }
 
     /// <summary>Rounded once, as Python divides integers.</summary>
@@ -54,6 +62,8 @@ internal static class PyArithmetic
     {
         if (BigInteger.Abs(a) < (BigInteger.One << 53) && BigInteger.Abs(b) < (BigInteger.One << 53))
             return (double)a / (double)b;
+        Charged(a);
+        Charged(b);
         // Scale the quotient to 66 or more bits; the sticky last bit makes the final rounding right.
         int shift = (int)(b.GetBitLength() - a.GetBitLength()) + 66;
         BigInteger numerator = BigInteger.Abs(a);
@@ -73,9 +83,9 @@ internal static class PyArithmetic
         if (BigInteger.Abs(a) > BigInteger.One)
         {
             BigInteger bits = b * (a.GetBitLength() + 1);
-            if (bits > 400_000)
+            if (bits > 40_000)
                 throw new JinjaException(JinjaErrorKind.LimitError, "a power is too large");
-            Budget.Current.Step((long)bits >> 6);
+            Budget.Current.Step(1 + ((long)(bits * bits) >> 15));
         }
         else
         {

@@ -49,11 +49,13 @@ internal static class PyCase
         "1FFC=03C9+03B9 FB00=0066+0066 FB01=0066+0069 FB02=0066+006C FB03=0066+0066+0069 FB04=0066+0066+006C FB05=0073+0074 FB06=0073+0074 FB13=0574+0576 " +
         "FB14=0574+0565 FB15=0574+056B FB16=057E+0576 FB17=0574+056D ");
 
-    public static string Upper(string text) => Map(text, UpperTable);
+    public static string Upper(string text) => Ascii.IsValid(text) ? text.ToUpperInvariant() : Map(text, UpperTable);
 
     /// <summary>A capital sigma at the end of a word becomes a final one.</summary>
     public static string Lower(string text)
     {
+        if (Ascii.IsValid(text))
+            return text.ToLowerInvariant();
         StringBuilder result = new(text.Length);
         List<Rune> runes = [.. text.EnumerateRunes()];
         for (int i = 0; i < runes.Count; i++)

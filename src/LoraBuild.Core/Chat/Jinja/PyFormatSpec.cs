@@ -66,10 +66,15 @@ internal static class PyFormatSpec
     {
         if (value.IsZero)
             return "0";
-        StringBuilder digits = new();
-        for (; !value.IsZero; value /= radix)
-            digits.Insert(0, "0123456789abcdef"[(int)(value % radix)]);
-        return digits.ToString();
+        Budget.Current.Characters(value.GetBitLength());
+        string hex = value.ToString("x", CultureInfo.InvariantCulture).TrimStart('0');
+        if (radix == 16)
+            return hex;
+        string bits = string.Concat(hex.Select(h => Convert.ToString(Convert.ToInt32(h.ToString(), 16), 2).PadLeft(4, '0'))).TrimStart('0');
+        if (radix == 2)
+            return bits;
+        bits = bits.PadLeft((bits.Length + 2) / 3 * 3, '0');
+        return string.Concat(bits.Chunk(3).Select(b => (char)('0' + ((b[0] - '0') * 4) + ((b[1] - '0') * 2) + b[2] - '0')));
     }
 
     /// <summary>Without a sign.</summary>
@@ -120,10 +125,15 @@ internal static class PyFormatSpec
             return digits;
         int end = digits.IndexOfAny(['.', 'e', '%']);
         end = end < 0 ? digits.Length : end;
-        StringBuilder result = new(digits);
-        for (int i = end - size; i > 0; i -= size)
-            result.Insert(i, separator);
-        return result.ToString();
+        StringBuilder result = new();
+        for (int i = 0; i < end; i++)
+        {
+            if (i > 0 && (end - i) % size == 0)
+                result.Append(separator);
+            result.Append(digits[i]);
+        }
+
+        return result.Append(digits, end, digits.Length - end).ToString();
     }
 
     private static string Pad(string prefix, string body, string fill, char align, int width)
@@ -140,7 +150,7 @@ internal static class PyFormatSpec
             _ => Fill(missing) + prefix + body,
         };
 
-        string Fill(int count) => string.Concat(Enumerable.Repeat(fill, count));
+        string Fill(int count) => fill.Length == 1 ? new string(fill[0], count) : string.Concat(Enumerable.Repeat(fill, count));
     }
 
     private static int? Number(List<string> points, ref int at)

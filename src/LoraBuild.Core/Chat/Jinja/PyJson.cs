@@ -11,6 +11,7 @@ internal static class PyJson
 {
     public static object? FromNode(JsonNode? node)
     {
+        Budget.CheckStack();
         switch (node)
         {
             case null: return null;
@@ -52,8 +53,8 @@ internal static class PyJson
 
         public void Append(object? value, int level)
         {
-            Budget.CheckStack();
-            Budget.Current.Step(value is string content ? 8 + (content.Length >> 4) : 8);
+            Budget.Current.Descend();
+            Budget.Current.Step(8);
             Budget.Current.Limit(Text.Length);
             switch (value)
             {
@@ -68,6 +69,8 @@ internal static class PyJson
                 case PyDict dict: AppendDict(dict, level); break;
                 default: throw PyOps.Type($"Object of type {PyOps.TypeName(value)} is not JSON serializable");
             }
+
+            Budget.Current.Ascend();
         }
 
         private static string Float(double value) => double.IsNaN(value) ? "NaN" : double.IsInfinity(value) ? (value > 0 ? "Infinity" : "-Infinity") : PyRepr.Float(value);
@@ -84,7 +87,7 @@ internal static class PyJson
             for (int i = 0; i < items.Count; i++)
             {
                 if (i > 0)
-                    Text.Append(itemSeparator);
+                    Separate();
                 NewLine(level + 1);
                 Append(items[i], level + 1);
             }
@@ -109,10 +112,11 @@ internal static class PyJson
             foreach ((object? key, object? value) in entries)
             {
                 if (!isFirst)
-                    Text.Append(itemSeparator);
+                    Separate();
                 isFirst = false;
                 NewLine(level + 1);
                 AppendString(Key(key));
+                Budget.Current.Limit((long)Text.Length + keySeparator.Length);
                 Text.Append(keySeparator);
                 Append(value, level + 1);
             }
@@ -132,21 +136,34 @@ internal static class PyJson
             _ => throw PyOps.Type($"keys must be str, int, float, bool or None, not {PyOps.TypeName(key)}"),
         };
 
+        private void Separate()
+        {
+            Budget.Current.Step(1 + (itemSeparator.Length >> 4));
+            Budget.Current.Limit((long)Text.Length + itemSeparator.Length);
+            Text.Append(itemSeparator);
+        }
+
         private void NewLine(int level)
         {
             if (indent is null)
                 return;
             Text.Append('\n');
             Budget.Current.Limit(Text.Length + ((long)indent.Length * level));
+            Budget.Current.Step(level + ((long)indent.Length * level >> 4));
             for (int i = 0; i < level; i++)
                 Text.Append(indent);
         }
 
         private void AppendString(string s)
         {
+            Budget.Current.Limit((long)Text.Length + s.Length);
+            Budget.Current.Step(s.Length >> 2);
             Text.Append('"');
+            int made = 0;
             foreach (char c in s)
             {
+                if ((++made & 0xFFFF) == 0)
+                    Budget.Current.Limit(Text.Length); // escapes make it longer
                 switch (c)
                 {
                     case '"': Text.Append("\\\""); break;

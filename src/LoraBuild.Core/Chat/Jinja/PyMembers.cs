@@ -55,13 +55,14 @@ internal static class PyMembers
             PyBytes bytes => [.. bytes.Bytes.Select(b => (object?)b)],
             _ => PyText.Split(PyOps.Text(owner)!),
         };
-        List<object?> taken = [];
         int count = items.Count;
         BigInteger first = Clamp(PyOps.Integer(start), count, by.Sign, by.Sign > 0 ? 0 : count - 1);
         BigInteger last = Clamp(PyOps.Integer(stop), count, by.Sign, by.Sign > 0 ? count : -1);
+        int length = by.Sign > 0 ? (int)((last - first + by - 1) / by) : (int)((first - last - by - 1) / -by);
+        List<object?> taken = new(Math.Max(0, length));
+        Budget.Current.Elements(Math.Max(0, length));
         for (BigInteger i = first; by.Sign > 0 ? i < last : i > last; i += by)
             taken.Add(items[(int)i]);
-        Budget.Current.Step(taken.Count);
         return owner switch
         {
             PyTuple => new PyTuple([.. taken]),
@@ -125,7 +126,8 @@ internal static class PyMembers
                 "start" => range.Start,
                 "stop" => range.Stop,
                 "step" => range.Step,
-                _ => SequenceMethod([.. PyOps.Iterate(range)], name, "range"),
+                "count" or "index" => SequenceMethod([.. PyOps.Iterate(range)], name, "range"),
+                _ => null,
             },
             PyNamespace ns => ns.Members.TryGet(name, out object? member) ? member ?? NoneMember : null,
             IPyObject o => o.TryGetMember(name, out object? member) ? member ?? NoneMember : null,
@@ -155,9 +157,18 @@ internal static class PyMembers
     private static bool IsHashable(object? value) => value switch
     {
         PyList or PyDict => false,
-        PyTuple tuple => tuple.Items.All(IsHashable),
+        PyTuple tuple => AreHashable(tuple.Items),
         _ => true,
     };
+
+    private static bool AreHashable(object?[] items)
+    {
+        Budget.Current.Descend();
+        Budget.Current.Step(items.Length);
+        bool areHashable = Array.TrueForAll(items, IsHashable);
+        Budget.Current.Ascend();
+        return areHashable;
+    }
 
     private static BigInteger Clamp(BigInteger? index, int count, int direction, int fallback)
     {
@@ -210,7 +221,11 @@ internal static class PyMembers
 
             throw new JinjaException(JinjaErrorKind.ValueError, $"{type}.index(x): x not in {type}");
         }),
-        "copy" when type == "list" => new PyFunction(name, (_, a) => NoArguments(a, name, new PyList([.. items]))),
+        "copy" when type == "list" => new PyFunction(name, (_, a) =>
+        {
+            Budget.Current.Elements(items.Count);
+            return NoArguments(a, name, new PyList([.. items]));
+        }),
         _ => null,
     };
 

@@ -47,6 +47,7 @@ internal static class PyNumberText
             return value;
         if (digits < -308)
             return Math.CopySign(0, value);
+        Budget.Current.Step(10);
         BigInteger scaled = Scaled(Math.Abs(value), digits);
         string text = digits >= 0
             ? scaled.ToString(CultureInfo.InvariantCulture) + "E-" + digits.ToString(CultureInfo.InvariantCulture)
@@ -80,6 +81,7 @@ internal static class PyNumberText
 
     private static void CheckPrecision(int precision)
     {
+        Budget.Current.Step(4 + (precision * 4L));
         if (precision > MaxPrecision)
             throw new JinjaException(JinjaErrorKind.LimitError, $"a precision of {precision} digits; at most {MaxPrecision} are allowed");
     }

@@ -6,7 +6,7 @@ namespace LoraBuild.Core.Chat.Jinja;
 internal static class PyOps
 {
     /// <summary>Longest integer in bits; Python has no limit, a template that needs more is hostile.</summary>
-    private const long MaxIntegerBits = 100_000;
+    private const long MaxIntegerBits = 20_000;
 
     public static string TypeName(object? value) => value switch
     {
@@ -63,15 +63,15 @@ internal static class PyOps
             return a is not double d || !double.IsNaN(d);
         Budget.Current.Step(4);
         if (Text(a) is string left)
-            return Text(b) is string right && left == right;
+            return Text(b) is string right && SameText(left, right);
         if (IsNumber(a))
             return IsNumber(b) && CompareNumbers(a, b) == 0;
         return (a, b) switch
         {
             (PyList x, PyList y) => AllEqual(x.Items, y.Items),
             (PyTuple x, PyTuple y) => AllEqual(x.Items, y.Items),
-            (PyDict x, PyDict y) => x.Count == y.Count && x.Entries.All(e => y.TryGet(e.Key, out object? other) && AreEqual(e.Value, other)),
-            (PyRange x, PyRange y) => x.Count == y.Count && Enumerable.Range(0, x.Count).All(i => x[i] == y[i]),
+            (PyDict x, PyDict y) => AllEqual(x, y),
+            (PyRange x, PyRange y) => x.Count == y.Count && (x.Count == 0 || (x.Start == y.Start && (x.Count == 1 || x.Step == y.Step))),
             (PyBytes x, PyBytes y) => x.Bytes.AsSpan().SequenceEqual(y.Bytes),
             (Undefined, Undefined) => true,
             _ => false,
@@ -82,15 +82,19 @@ internal static class PyOps
     {
         switch (value)
         {
-            case string s: return string.GetHashCode(s);
-            case Markup m: return string.GetHashCode(m.Text);
+            case string or Markup:
+                string text = Text(value)!;
+                Budget.Current.Scan(text.Length * 8L);
+                return string.GetHashCode(text);
             case bool or BigInteger: return Integer(value)!.Value.GetHashCode();
             case double d: return double.IsInteger(d) ? new BigInteger(d).GetHashCode() : d.GetHashCode();
             case PyTuple tuple:
-                Budget.CheckStack();
+                Budget.Current.Descend();
+                Budget.Current.Step(tuple.Items.Length);
                 HashCode hash = default;
                 foreach (object? item in tuple.Items)
                     hash.Add(item is null ? 0 : Hash(item));
+                Budget.Current.Ascend();
                 return hash.ToHashCode();
             case PyList or PyDict:
                 throw Type($"cannot use '{TypeName(value)}' as a dict key (unhashable type: '{TypeName(value)}')");
@@ -115,16 +119,16 @@ internal static class PyOps
             return Holds(op, CompareText(left, right));
         if ((a, b) is (PyList, PyList) or (PyTuple, PyTuple))
         {
-            Budget.CheckStack();
+            Budget.Current.Descend();
             IReadOnlyList<object?> x = Elements(a);
             IReadOnlyList<object?> y = Elements(b);
-            for (int i = 0; i < Math.Min(x.Count, y.Count); i++)
-            {
-                if (!AreEqual(x[i], y[i]))
-                    return Compare(op, x[i], y[i]);
-            }
-
-            return Holds(op, x.Count.CompareTo(y.Count));
+            int same = 0;
+            int common = Math.Min(x.Count, y.Count);
+            while (same < common && AreEqual(x[same], y[same]))
+                same++;
+            bool holds = same < common ? Compare(op, x[same], y[same]) : Holds(op, x.Count.CompareTo(y.Count));
+            Budget.Current.Ascend();
+            return holds;
         }
 
         throw Type($"'{op}' not supported between instances of '{TypeName(a)}' and '{TypeName(b)}'");
@@ -149,10 +153,10 @@ internal static class PyOps
             case "+" when a is PyList list:
                 if (b is not PyList other)
                     throw Type($"can only concatenate list (not \"{TypeName(b)}\") to list");
-                Budget.Current.Step(list.Items.Count + other.Items.Count);
+                Budget.Current.Elements((long)list.Items.Count + other.Items.Count);
                 return new PyList([.. list.Items, .. other.Items]);
             case "+" when a is PyTuple x && b is PyTuple y:
-                Budget.Current.Step(x.Items.Length + y.Items.Length);
+                Budget.Current.Elements((long)x.Items.Length + y.Items.Length);
                 return new PyTuple([.. x.Items, .. y.Items]);
             case "+" when a is PyTuple:
                 throw Type($"can only concatenate tuple (not \"{TypeName(b)}\") to tuple");
@@ -183,13 +187,14 @@ internal static class PyOps
         {
             if (item is Undefined missing)
                 throw Type($"'in <string>' requires string as left operand, not {TypeName(missing)}");
-            return Text(item) is string part ? text.Contains(part, StringComparison.Ordinal) : throw Type($"'in <string>' requires string as left operand, not {TypeName(item)}");
+            return Text(item) is string part ? PySearch.IndexOf(text, part) >= 0 : throw Type($"'in <string>' requires string as left operand, not {TypeName(item)}");
         }
 
         return container switch
         {
             PyDict dict => dict.TryGet(item, out _),
             PyDictView { Kind: DictViewKind.Keys } view => view.Dict.TryGet(item, out _),
+            PyRange range when Integer(item) is BigInteger number => range.Contains(number),
             Undefined => false,
             _ when TryIterate(container) is { } items => items.Any(i => AreEqual(i, item)),
             _ => throw Type($"argument of type '{TypeName(container)}' is not a container or iterable"),
@@ -209,7 +214,7 @@ internal static class PyOps
             PyTuple tuple => tuple.Items,
             PyDict dict => dict.Entries.Select(e => e.Key),
             PyDictView view => view.Items(),
-            PyRange range => Enumerable.Range(0, range.Count).Select(i => (object?)range[i]),
+            PyRange range => range.Items(),
             PyBytes bytes => bytes.Bytes.Select(b => (object?)new BigInteger(b)),
             PyGenerator generator => generator.Items(),
             LoopContext loop => loop.Pairs(),
@@ -222,8 +227,7 @@ internal static class PyOps
     /// <summary>Number of elements; null where the value has none.</summary>
     public static int? Count(object? value) => value switch
     {
-        string s => PyText.Length(s),
-        Markup m => PyText.Length(m.Text),
+        string or Markup => PyText.MeteredLength(Text(value)!),
         PyList list => list.Items.Count,
         PyTuple tuple => tuple.Items.Length,
         PyDict dict => dict.Count,
@@ -252,16 +256,12 @@ internal static class PyOps
     /// <summary>Code point order, not UTF-16 order.</summary>
     public static int CompareText(string a, string b)
     {
-        int length = Math.Min(a.Length, b.Length);
-        for (int i = 0; i < length; i++)
-        {
-            if (a[i] == b[i])
-                continue;
-            bool isSurrogate = char.IsSurrogate(a[i]);
-            return isSurrogate != char.IsSurrogate(b[i]) ? (isSurrogate ? 1 : -1) : a[i].CompareTo(b[i]);
-        }
-
-        return a.Length.CompareTo(b.Length);
+        int i = a.AsSpan().CommonPrefixLength(b);
+        Budget.Current.Scan(i);
+        if (i == a.Length || i == b.Length)
+            return a.Length.CompareTo(b.Length);
+        bool isSurrogate = char.IsSurrogate(a[i]);
+        return isSurrogate != char.IsSurrogate(b[i]) ? (isSurrogate ? 1 : -1) : a[i].CompareTo(b[i]);
     }
 
     private static IEnumerable<object?> Metered(IEnumerable<object?> items)
@@ -275,16 +275,30 @@ internal static class PyOps
 
     private static bool AllEqual(IReadOnlyList<object?> a, IReadOnlyList<object?> b)
     {
-        Budget.CheckStack();
         if (a.Count != b.Count)
             return false;
-        for (int i = 0; i < a.Count; i++)
-        {
-            if (!AreEqual(a[i], b[i]))
-                return false;
-        }
+        Budget.Current.Descend();
+        int same = 0;
+        while (same < a.Count && AreEqual(a[same], b[same]))
+            same++;
+        Budget.Current.Ascend();
+        return same == a.Count;
+    }
 
-        return true;
+    private static bool AllEqual(PyDict a, PyDict b)
+    {
+        Budget.Current.Descend();
+        bool areEqual = a.Count == b.Count && a.Entries.All(e => b.TryGet(e.Key, out object? other) && AreEqual(e.Value, other));
+        Budget.Current.Ascend();
+        return areEqual;
+    }
+
+    private static bool SameText(string a, string b)
+    {
+        if (a.Length != b.Length)
+            return false;
+        Budget.Current.Scan(a.Length);
+        return a == b;
     }
 
     private static int CompareNumbers(object? a, object? b)
@@ -324,7 +338,7 @@ internal static class PyOps
         Budget.Current.Text(length);
         if (Text(value) is string text)
             return length == 0 ? "" : new System.Text.StringBuilder((int)length).Insert(0, text, (int)times).ToString();
-        Budget.Current.Step(length);
+        Budget.Current.Elements(length);
         List<object?> items = new((int)length);
         for (int i = 0; count > 0 && i < times; i++)
             items.AddRange(Elements(value));

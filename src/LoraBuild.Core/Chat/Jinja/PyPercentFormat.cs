@@ -12,6 +12,7 @@ internal static class PyPercentFormat
         object?[] values = argument is PyTuple tuple ? tuple.Items : [argument];
         int next = 0;
         bool usedMapping = false;
+        Budget.Current.Characters(format.Length);
         StringBuilder result = new();
         for (int i = 0; i < format.Length; i++)
         {
@@ -57,7 +58,8 @@ internal static class PyPercentFormat
                 result.Append('%');
             else
                 result.Append(directive.Apply(format[i], isKeyed ? keyed : Next(), i));
-            Budget.Current.Text(result.Length);
+            Budget.Current.Limit(result.Length);
+            Budget.Current.Step(4);
         }
 
         if (next < values.Length && !usedMapping && mapping is null && !(argument is not PyTuple && next > 0))

@@ -52,7 +52,7 @@ internal static class PyRepr
     {
         if (value.GetBitLength() > 14_000) // Python: at most 4300 digits
             throw new JinjaException(JinjaErrorKind.ValueError, "Exceeds the limit (4300 digits) for integer string conversion");
-        return value.ToString(CultureInfo.InvariantCulture);
+        return PyArithmetic.Charged(PyArithmetic.Charged(value)).ToString(CultureInfo.InvariantCulture);
     }
 
     /// <summary>Significant digits without zeros at the ends, and the power of ten of the first.</summary>
@@ -79,8 +79,8 @@ internal static class PyRepr
 
     private static void Append(StringBuilder text, object? value)
     {
-        Budget.CheckStack();
-        Budget.Current.Step(value is string content ? 8 + (content.Length >> 4) : 8);
+        Budget.Current.Descend();
+        Budget.Current.Step(8);
         Budget.Current.Limit(text.Length);
         switch (value)
         {
@@ -109,6 +109,8 @@ internal static class PyRepr
             case IPyObject o: text.Append(CultureInfo.InvariantCulture, $"<{o.TypeName}>"); break;
             default: throw new InvalidOperationException($"no repr for {value.GetType()}");
         }
+
+        Budget.Current.Ascend();
     }
 
     private static void AppendAll(StringBuilder text, string open, IEnumerable<object?> items, string close)
@@ -144,10 +146,14 @@ internal static class PyRepr
     /// <summary>Single quotes, unless only those occur inside.</summary>
     private static void AppendQuoted(StringBuilder text, string s)
     {
+        Budget.Current.Limit((long)text.Length + s.Length);
+        Budget.Current.Step(s.Length >> 2);
         char quote = s.Contains('\'', StringComparison.Ordinal) && !s.Contains('"', StringComparison.Ordinal) ? '"' : '\'';
         text.Append(quote);
         for (int i = 0; i < s.Length; i++)
         {
+            if ((i & 0xFFFF) == 0xFFFF)
+                Budget.Current.Limit(text.Length); // escapes make it longer
             char c = s[i];
             bool isPair = char.IsHighSurrogate(c) && i + 1 < s.Length && char.IsLowSurrogate(s[i + 1]);
             int code = isPair ? char.ConvertToUtf32(c, s[i + 1]) : c;
@@ -171,6 +177,8 @@ internal static class PyRepr
         bool isDouble = bytes.Contains((byte)'\'') && !bytes.Contains((byte)'"');
         char quote = isDouble ? '"' : '\'';
         text.Append('b').Append(quote);
+        Budget.Current.Limit(text.Length + (bytes.Length * 4L));
+        Budget.Current.Step(bytes.Length >> 1);
         foreach (byte b in bytes)
         {
             char c = (char)b;

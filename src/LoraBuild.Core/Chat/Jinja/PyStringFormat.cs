@@ -17,6 +17,7 @@ internal static class PyStringFormat
     {
         if (depth > 1)
             throw Value("Max string recursion exceeded");
+        Budget.Current.Characters(format.Length);
         StringBuilder result = new();
         for (int i = 0; i < format.Length; i++)
         {
@@ -38,7 +39,7 @@ internal static class PyStringFormat
                 throw Value("Single '}' encountered in format string");
             int close = Close(format, i);
             result.Append(Field(runtime, format[(i + 1)..close], arguments, ref automatic, depth));
-            Budget.Current.Text(result.Length);
+            Budget.Current.Limit(result.Length);
             i = close;
         }
 
@@ -60,9 +61,11 @@ internal static class PyStringFormat
 
     private static string Field(Runtime runtime, string field, Arguments arguments, ref int automatic, int depth)
     {
+        runtime.Budget.Step(4 + (field.Length >> 1) + arguments.Named.Count);
         int nameEnd = 0;
+        int lastBracket = field.LastIndexOf(']');
         while (nameEnd < field.Length && field[nameEnd] is not ('!' or ':'))
-            nameEnd = field[nameEnd] == '[' && field.IndexOf(']', nameEnd) is > 0 and var close ? close + 1 : nameEnd + 1;
+            nameEnd = field[nameEnd] == '[' && lastBracket > nameEnd ? field.IndexOf(']', nameEnd) + 1 : nameEnd + 1;
         string name = field[..nameEnd];
         char conversion = '\0';
         int at = nameEnd;
@@ -100,8 +103,10 @@ internal static class PyStringFormat
         }
         else
         {
-            int at = arguments.Named.ToList().FindIndex(n => n.Key == first);
-            value = at >= 0 ? arguments.Named[at].Value : throw new JinjaException(JinjaErrorKind.LookupError, PyRepr.Repr(first));
+            int at = 0;
+            while (at < arguments.Named.Count && arguments.Named[at].Key != first)
+                at++;
+            value = at < arguments.Named.Count ? arguments.Named[at].Value : throw new JinjaException(JinjaErrorKind.LookupError, PyRepr.Repr(first));
         }
 
         for (int i = end; i >= 0 && i < name.Length;)

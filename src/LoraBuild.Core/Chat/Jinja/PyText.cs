@@ -6,8 +6,17 @@ namespace LoraBuild.Core.Chat.Jinja;
 
 internal static class PyText
 {
+    /// <summary>Length, charged to the meter.</summary>
+    public static int MeteredLength(string text)
+    {
+        Budget.Current.Scan(text.Length);
+        return Length(text);
+    }
+
     public static int Length(string text)
     {
+        if (!HasPairs(text))
+            return text.Length;
         int count = text.Length;
         for (int i = 1; i < text.Length; i++)
         {
@@ -21,7 +30,7 @@ internal static class PyText
     /// <summary>One string a code point.</summary>
     public static List<string> Split(string text)
     {
-        Budget.Current.Step(text.Length);
+        Budget.Current.Characters(text.Length * 2L);
         List<string> points = new(text.Length);
         for (int i = 0; i < text.Length; i++)
         {
@@ -73,11 +82,15 @@ internal static class PyText
         int end = text.Length;
         if (characters is null || !HasPairs(characters))
         {
-            while (atStart && start < end && IsTrimmed(text[start], characters))
+            HashSet<char>? many = characters?.Length > 8 ? [.. characters] : null;
+            while (atStart && start < end && IsTrimmed(text[start]))
                 start++;
-            while (atEnd && end > start && IsTrimmed(text[end - 1], characters))
+            while (atEnd && end > start && IsTrimmed(text[end - 1]))
                 end--;
+            Budget.Current.Step((text.Length - (end - start)) >> 3);
             return text[start..end];
+
+            bool IsTrimmed(char c) => many?.Contains(c) ?? characters?.Contains(c, StringComparison.Ordinal) ?? IsSpace(c);
         }
 
         HashSet<string> set = [.. Split(characters)];
@@ -102,6 +115,7 @@ internal static class PyText
             int end = i;
             if (text[i] == '\r' && i + 1 < text.Length && text[i + 1] == '\n')
                 i++;
+            Budget.Current.Step(4 + ((i - start) >> 3));
             lines.Add(text[start..(keepEnds ? i + 1 : end)]);
             start = i + 1;
         }
@@ -130,6 +144,7 @@ internal static class PyText
 
             while (i < text.Length && !IsSpace(text[i]))
                 i++;
+            Budget.Current.Step(4 + ((i - start) >> 3));
             words.Add(text[start..i]);
         }
 
@@ -158,20 +173,22 @@ internal static class PyText
             List<string> points = Split(text);
             for (int i = 0; i <= points.Count; i++)
             {
+                Budget.Current.Step(1 + (replacement.Length >> 4));
+                Budget.Current.Limit((long)result.Length + replacement.Length);
                 if (limit < 0 || limit-- > 0)
                     result.Append(replacement);
                 if (i < points.Count)
                     result.Append(points[i]);
-                Budget.Current.Limit(result.Length);
             }
         }
         else
         {
             int from = 0;
-            for (int at; limit != 0 && (at = text.IndexOf(old, from, StringComparison.Ordinal)) >= 0; from = at + old.Length, limit--)
+            for (int at; limit != 0 && (at = PySearch.IndexOf(text, old, from)) >= 0; from = at + old.Length, limit--)
             {
+                Budget.Current.Limit((long)result.Length + (at - from) + replacement.Length);
+                Budget.Current.Step(1 + (replacement.Length >> 4));
                 result.Append(text, from, at - from).Append(replacement);
-                Budget.Current.Limit(result.Length);
             }
 
             result.Append(text, from, text.Length - from);
@@ -180,6 +197,4 @@ internal static class PyText
         Budget.Current.Text(result.Length);
         return result.ToString();
     }
-
-    private static bool IsTrimmed(char c, string? characters) => characters is null ? IsSpace(c) : characters.Contains(c, StringComparison.Ordinal);
 }

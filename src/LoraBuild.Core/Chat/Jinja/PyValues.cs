@@ -29,6 +29,7 @@ internal sealed class PyDict
 
     public void Set(object? key, object? value)
     {
+        Budget.Current.Step(6);
         object lookup = key ?? NoneKey;
         if (index.TryGetValue(lookup, out int at))
         {
@@ -78,8 +79,14 @@ internal sealed record PyDictView(PyDict Dict, DictViewKind Kind)
     {
         DictViewKind.Keys => Dict.Entries.Select(e => e.Key),
         DictViewKind.Values => Dict.Entries.Select(e => e.Value),
-        _ => Dict.Entries.Select(e => (object?)new PyTuple(e.Key, e.Value)),
+        _ => Dict.Entries.Select(Pair),
     };
+
+    private static object? Pair(KeyValuePair<object?, object?> entry)
+    {
+        Budget.Current.Step(6);
+        return new PyTuple(entry.Key, entry.Value);
+    }
 }
 
 /// <summary>At most 100,000 elements: the sandbox refuses longer ones.</summary>
@@ -95,6 +102,22 @@ internal sealed record PyRange(BigInteger Start, BigInteger Stop, BigInteger Ste
     }
 
     public BigInteger this[int i] => Start + (Step * i);
+
+    public IEnumerable<object?> Items()
+    {
+        int count = Count;
+        for (int i = 0; i < count; i++)
+        {
+            Budget.Current.Step();
+            yield return this[i];
+        }
+    }
+
+    public bool Contains(BigInteger value)
+    {
+        BigInteger index = BigInteger.DivRem(value - Start, Step, out BigInteger rest);
+        return rest.IsZero && index.Sign >= 0 && index < Count;
+    }
 }
 
 internal sealed class PyBytes(byte[] bytes)
@@ -114,8 +137,16 @@ internal sealed class PyGenerator(IEnumerable<object?> items, string name)
 
     public IEnumerable<object?> Items()
     {
-        while (enumerator.MoveNext())
+        while (MoveNext())
             yield return enumerator.Current;
+    }
+
+    private bool MoveNext()
+    {
+        Budget.Current.Descend(); // a generator over a generator over …
+        bool isThere = enumerator.MoveNext();
+        Budget.Current.Ascend();
+        return isThere;
     }
 }
 

@@ -35,6 +35,7 @@ internal sealed class OutputBuffer
     public void Append(string part)
     {
         Budget.Current.Limit((long)text.Length + part.Length);
+        Budget.Current.Step(part.Length >> 4);
         text.Append(part);
         CodePoints += PyText.Length(part);
     }

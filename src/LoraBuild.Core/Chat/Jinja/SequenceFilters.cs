@@ -45,7 +45,7 @@ internal static class SequenceFilters
         int slices = Filters.IntOf(bound[1]);
         if (slices <= 0)
             throw new JinjaException(JinjaErrorKind.ZeroDivisionError, "integer division or modulo by zero");
-        Budget.Current.Step(slices);
+        Budget.Current.Elements(slices * 3L);
         object? fill = Arguments.Or(bound[2], null);
         (int size, int extra) = Math.DivRem(items.Count, slices);
         List<object?> result = [];
@@ -150,7 +150,11 @@ internal static class SequenceFilters
             string filterName = PyRepr.Str(arguments.Positional[1]);
             Func<Runtime, Arguments, object?> filter = Filters.Find(filterName) ?? throw new JinjaException(JinjaErrorKind.TemplateRuntimeError, $"No filter named {PyRepr.Repr(filterName)}.");
             Arguments rest = new(arguments.Positional[2..], arguments.Named);
-            map = item => filter(runtime, rest.Prepend(item));
+            map = item =>
+            {
+                runtime.Budget.Step(6);
+                return filter(runtime, rest.Prepend(item));
+            };
         }
 
         return new PyGenerator(PyOps.IsTrue(value) ? PyOps.Iterate(value).Select(map) : [], "sync_do_map");
@@ -169,7 +173,11 @@ internal static class SequenceFilters
             string testName = PyRepr.Str(arguments.Positional[next]);
             Func<Runtime, Arguments, bool> test = Tests.Find(testName) ?? throw new JinjaException(JinjaErrorKind.TemplateRuntimeError, $"No test named {PyRepr.Repr(testName)}.");
             Arguments rest = new(arguments.Positional[(next + 1)..], arguments.Named);
-            holds = item => test(runtime, rest.Prepend(get(item)));
+            holds = item =>
+            {
+                runtime.Budget.Step(6);
+                return test(runtime, rest.Prepend(get(item)));
+            };
         }
 
         return new PyGenerator(PyOps.IsTrue(value) ? PyOps.Iterate(value).Where(i => holds(i) == isKept) : [], "select_or_reject");
@@ -266,13 +274,20 @@ internal static class SequenceFilters
 
     private static object? Named(Arguments arguments, string name) => arguments.Named.FirstOrDefault(n => n.Key == name).Value;
 
-    private static object? Fold(object? value, bool isCaseSensitive) => !isCaseSensitive && PyOps.Text(value) is string text ? PyCase.Lower(text) : value;
+    private static object? Fold(object? value, bool isCaseSensitive)
+    {
+        if (isCaseSensitive || PyOps.Text(value) is not string text)
+            return value;
+        Budget.Current.Step(1 + text.Length);
+        return PyCase.Lower(text);
+    }
 
     /// <summary>Reads "a.b.0" or a number; null reads the element itself.</summary>
     private static Func<object?, object?> Getter(object? attribute, object? fallback = null)
     {
         if (attribute is null)
             return item => item;
+        Budget.Current.Characters((PyOps.Text(attribute)?.Length ?? 0) * 2L);
         object[] path = PyOps.Text(attribute) is string names
             ? [.. names.Split('.').Select(p => p.Length > 0 && p.All(char.IsAsciiDigit) ? BigInteger.Parse(p, CultureInfo.InvariantCulture) : (object)p)]
             : [attribute];
@@ -280,6 +295,7 @@ internal static class SequenceFilters
         {
             foreach (object key in path)
             {
+                Budget.Current.Step(2);
                 item = PyMembers.Item(item, key);
                 if (item is Undefined && fallback is not null)
                     item = fallback;

@@ -8,6 +8,7 @@ internal static class Strftime
 {
     public static string Format(DateTime time, string format)
     {
+        Budget.Current.Characters(format.Length * 8L); // a field's name is longer than its letter, and finding it dearer
         StringBuilder result = new();
         for (int i = 0; i < format.Length; i++)
         {

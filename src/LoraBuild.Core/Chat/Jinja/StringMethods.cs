@@ -64,7 +64,8 @@ internal static class StringMethods
     public static PyFunction? Bind(string text, string name) => Methods.TryGetValue(name, out Func<Runtime, string, Arguments, object?>? method)
         ? new PyFunction(name, (runtime, arguments) =>
         {
-            runtime.Budget.Text(text.Length);
+            // Questions such as isdigit() look at each character.
+            runtime.Budget.Step(1 + (name.StartsWith("is", StringComparison.Ordinal) ? text.Length : text.Length >> 4));
             return method(runtime, text, arguments);
         })
         : null;
@@ -77,7 +78,9 @@ internal static class StringMethods
         {
             string part = PyOps.Text(item) ?? throw PyOps.Type($"sequence item {parts.Count}: expected str instance, {PyOps.TypeName(item)} found");
             parts.Add(part);
-            Budget.Current.Text(length += part.Length + separator.Length);
+            length += part.Length + separator.Length;
+            Budget.Current.Limit(length);
+            Budget.Current.Step(1 + ((part.Length + separator.Length) >> 4));
         }
 
         return string.Join(separator, parts);
@@ -107,6 +110,7 @@ internal static class StringMethods
     private static string Plain(Arguments arguments, string name, string text, Func<string, string> map)
     {
         arguments.Bind(name, 0);
+        Budget.Current.Characters(text.Length * 4L);
         return map(text);
     }
 
@@ -128,11 +132,17 @@ internal static class StringMethods
             return false;
         string part = text[start..end];
         if (PyOps.Text(bound[0]) is string affix)
-            return test(part, affix);
+            return Metered(test, part, affix);
         if (bound[0] is PyTuple tuple)
-            return tuple.Items.Any(i => test(part, PyOps.Text(i) ?? throw PyOps.Type($"tuple for {name} must only contain str, not {PyOps.TypeName(i)}")));
+            return tuple.Items.Any(i => Metered(test, part, PyOps.Text(i) ?? throw PyOps.Type($"tuple for {name} must only contain str, not {PyOps.TypeName(i)}")));
         PyOps.ThrowIfUndefined(bound[0]);
         throw PyOps.Type($"{name} first arg must be str or a tuple of str, not {PyOps.TypeName(bound[0])}");
+    }
+
+    private static bool Metered(Func<string, string, bool> test, string text, string affix)
+    {
+        Budget.Current.Scan(Math.Min(text.Length, affix.Length));
+        return test(text, affix);
     }
 
     /// <summary>UTF-16 bounds of the slice that start and end (code points) give.</summary>
@@ -166,16 +176,7 @@ internal static class StringMethods
         string separator = NeedText(bound[0]);
         if (separator.Length == 0)
             throw new JinjaException(JinjaErrorKind.ValueError, "empty separator");
-        if (limit < 0)
-            return Texts(text.Split(separator));
-        List<string> parts = [];
-        if (!fromRight)
-            return Texts(text.Split(separator, limit == int.MaxValue ? limit : limit + 1));
-        int end = text.Length;
-        for (int at; limit > 0 && end > 0 && (at = text.LastIndexOf(separator, end - 1, StringComparison.Ordinal)) >= 0; limit--, end = at)
-            parts.Insert(0, text[(at + separator.Length)..end]);
-        parts.Insert(0, text[..end]);
-        return Texts(parts);
+        return Texts(fromRight ? PySearch.SplitFromRight(text, separator, limit) : PySearch.Split(text, separator, limit));
     }
 
     private static List<string> SplitWhitespaceFromRight(string text, int limit)
@@ -187,13 +188,17 @@ internal static class StringMethods
             while (end > 0 && PyText.IsSpace(text[end - 1]))
                 end--;
             if (end == 0)
-                return words;
+                break;
             int start = words.Count == limit ? 0 : end;
             while (start > 0 && !PyText.IsSpace(text[start - 1]))
                 start--;
-            words.Insert(0, words.Count == limit ? PyText.Trim(text[..end]) : text[start..end]);
+            Budget.Current.Step(2);
+            words.Add(words.Count == limit ? PyText.Trim(text[..end]) : text[start..end]);
             end = start;
         }
+
+        words.Reverse();
+        return words;
     }
 
     private static PyTuple Partition(string text, Arguments arguments, bool fromRight)
@@ -201,7 +206,7 @@ internal static class StringMethods
         string separator = NeedText(arguments.Bind("partition", 1, "sep")[0]);
         if (separator.Length == 0)
             throw new JinjaException(JinjaErrorKind.ValueError, "empty separator");
-        int at = fromRight ? text.LastIndexOf(separator, StringComparison.Ordinal) : text.IndexOf(separator, StringComparison.Ordinal);
+        int at = fromRight ? PySearch.LastIndexOf(text, separator, text.Length) : PySearch.IndexOf(text, separator);
         if (at < 0)
             return fromRight ? new PyTuple("", "", text) : new PyTuple(text, "", "");
         return new PyTuple(text[..at], separator, text[(at + separator.Length)..]);
@@ -215,7 +220,7 @@ internal static class StringMethods
         if (start > end)
             return BigInteger.MinusOne;
         string part = text[start..end];
-        int at = fromRight ? part.LastIndexOf(wanted, StringComparison.Ordinal) : part.IndexOf(wanted, StringComparison.Ordinal);
+        int at = fromRight ? PySearch.LastIndexOf(part, wanted, part.Length) : PySearch.IndexOf(part, wanted);
         return at < 0 ? BigInteger.MinusOne : PyText.Length(text[..(start + at)]);
     }
 
@@ -229,7 +234,7 @@ internal static class StringMethods
         if (start > end)
             return BigInteger.Zero;
         string part = text[start..end];
-        return wanted.Length == 0 ? PyText.Length(part) + 1 : (part.Length - part.Replace(wanted, "", StringComparison.Ordinal).Length) / wanted.Length;
+        return wanted.Length == 0 ? PyText.Length(part) + 1 : PySearch.Count(part, wanted);
     }
 
     private static string Pad(string text, Arguments arguments, string name)
@@ -262,7 +267,8 @@ internal static class StringMethods
             if (point == "\t")
             {
                 int blanks = size > 0 ? size - (column % size) : 0;
-                Budget.Current.Text((long)result.Length + blanks);
+                Budget.Current.Limit((long)result.Length + blanks);
+                Budget.Current.Step(1 + (blanks >> 4));
                 result.Append(' ', blanks);
                 column += blanks;
                 continue;
@@ -297,8 +303,12 @@ internal static class StringMethods
             else if (PyOps.Integer(mapped) is BigInteger code)
                 result.Append(char.ConvertFromUtf32((int)code));
             else
+            {
+                Budget.Current.Limit((long)result.Length + (PyOps.Text(mapped)?.Length ?? 0));
                 result.Append(PyOps.Text(mapped) ?? "");
+            }
             Budget.Current.Limit(result.Length);
+            Budget.Current.Step(4 + ((PyOps.Text(mapped)?.Length ?? 0) >> 4));
         }
 
         return result.ToString();

@@ -66,7 +66,9 @@ internal static class Tests
 
     private static bool IsCase(object? value, bool upper)
     {
-        IEnumerable<System.Text.Rune> runes = [.. PyRepr.Str(value).EnumerateRunes()];
+        string text = PyRepr.Str(value);
+        Budget.Current.Characters(text.Length * 4L);
+        IEnumerable<System.Text.Rune> runes = [.. text.EnumerateRunes()];
         return runes.Any(upper ? PyCase.IsUpper : PyCase.IsLower) && !runes.Any(r => PyCase.IsCased(r) && !(upper ? PyCase.IsUpper(r) : PyCase.IsLower(r)));
     }
 

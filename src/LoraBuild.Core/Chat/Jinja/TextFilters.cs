@@ -26,10 +26,12 @@ internal static partial class TextFilters
         StringBuilder result = new(PyOps.IsTrue(Arguments.Or(bound[2], false)) ? indent : "");
         for (int i = 0; i < lines.Count; i++)
         {
+            string before = i > 0 && (indentsBlank || lines[i].Length > 0) ? indent : "";
+            runtime.Budget.Limit((long)result.Length + 1 + before.Length + lines[i].Length);
+            runtime.Budget.Step(1 + (before.Length >> 4));
             if (i > 0)
-                result.Append('\n').Append(indentsBlank || lines[i].Length > 0 ? indent : "");
+                result.Append('\n').Append(before);
             result.Append(lines[i]);
-            runtime.Budget.Limit(result.Length);
         }
 
         runtime.Budget.Text(result.Length);
@@ -48,6 +50,7 @@ internal static partial class TextFilters
         StringBuilder text = new(Filters.TextOf(arguments, "striptags"));
         Remove(text, "<!--", "-->");
         Remove(text, "<", ">");
+        runtime.Budget.Characters(text.Length);
         string plain = System.Net.WebUtility.HtmlDecode(text.ToString());
         return string.Join(' ', PyText.SplitWhitespace(plain));
     }
@@ -127,8 +130,8 @@ internal static partial class TextFilters
         bool breaksWords = PyOps.IsTrue(Arguments.Or(bound[2], true));
         string separator = PyRepr.Str(Arguments.Or(bound[3], "\n"));
         bool breaksHyphens = PyOps.IsTrue(Arguments.Or(bound[4], true));
-        IEnumerable<string> lines = PyText.SplitLines(PyRepr.Str(bound[0])).Select(line => string.Join(separator, Wrap(line, width, breaksWords, breaksHyphens)));
-        return string.Join(separator, lines);
+        IEnumerable<string> lines = PyText.SplitLines(PyRepr.Str(bound[0])).Select(line => StringMethods.Join(separator, new PyList([.. Wrap(line, width, breaksWords, breaksHyphens)])));
+        return StringMethods.Join(separator, new PyList([.. lines]));
     }
 
     public static object? XmlAttributes(Runtime runtime, Arguments arguments)
@@ -142,11 +145,13 @@ internal static partial class TextFilters
             if (value is null or Undefined)
                 continue;
             string name = PyRepr.Str(key);
+            runtime.Budget.Characters(name.Length);
             if (name.Any(c => c is ' ' or '\t' or '\n' or '\r' or '\f' or '/' or '>' or '='))
                 throw new JinjaException(JinjaErrorKind.ValueError, $"Invalid character in attribute name: {PyRepr.Repr(name)}");
             if (result.Length > 0 || PyOps.IsTrue(Arguments.Or(bound[1], true)))
                 result.Append(' ');
             result.Append(CultureInfo.InvariantCulture, $"{HtmlText.EscapeText(name)}=\"{HtmlText.Escape(value)}\"");
+            runtime.Budget.Limit(result.Length);
         }
 
         return new Markup(result.ToString());
@@ -174,6 +179,7 @@ internal static partial class TextFilters
 
     private static string Quote(string text, bool isQuery)
     {
+        Budget.Current.Characters(text.Length * 4L);
         StringBuilder result = new();
         foreach (byte b in Encoding.UTF8.GetBytes(text))
         {
@@ -183,7 +189,7 @@ internal static partial class TextFilters
             else if (c == ' ' && isQuery)
                 result.Append('+');
             else
-                result.Append(CultureInfo.InvariantCulture, $"%{b:X2}");
+                result.Append('%').Append(Convert.ToHexString([b]));
         }
 
         Budget.Current.Text(result.Length);
@@ -193,13 +199,13 @@ internal static partial class TextFilters
     /// <summary>Greedy filling; blanks at the ends of lines are dropped.</summary>
     private static List<string> Wrap(string line, int width, bool breaksWords, bool breaksHyphens)
     {
-        Queue<string> chunks = new(Chunks(line, breaksHyphens));
+        Stack<string> chunks = new(Chunks(line, breaksHyphens).Reverse());
         List<string> result = [];
         StringBuilder current = new();
         int length = 0;
-        while (chunks.TryDequeue(out string? chunk))
+        while (chunks.TryPop(out string? chunk))
         {
-            Budget.Current.Step();
+            Budget.Current.Step(4 + (chunk.Length >> 4)); // a word longer than a line comes back for each of its lines
             int size = PyText.Length(chunk);
             bool isBlank = PyText.IsSpace(chunk[0]);
             if (isBlank && length == 0 && result.Count > 0)
@@ -216,7 +222,7 @@ internal static partial class TextFilters
                 int room = Math.Max(1, width - length);
                 int cut = PyText.Utf16Index(chunk, room);
                 current.Append(chunk, 0, cut);
-                chunks = new Queue<string>([chunk[cut..], .. chunks]);
+                chunks.Push(chunk[cut..]);
             }
             else if (length == 0)
             {
@@ -224,7 +230,7 @@ internal static partial class TextFilters
             }
             else if (!isBlank)
             {
-                chunks = new Queue<string>([chunk, .. chunks]);
+                chunks.Push(chunk);
             }
 
             result.Add(PyText.Trim(current.ToString(), atStart: false));
@@ -246,6 +252,7 @@ internal static partial class TextFilters
                 || (breaksHyphens && line[i - 1] == '-' && i - 1 > start && char.IsLetter(line[i - 2]) && char.IsLetter(line[i]));
             if (!isEnd)
                 continue;
+            Budget.Current.Step(2 + ((i - start) >> 2));
             yield return line[start..i];
             start = i;
         }

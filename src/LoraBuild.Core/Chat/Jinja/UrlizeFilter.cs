@@ -19,6 +19,7 @@ internal static class UrlizeFilter
         StringBuilder result = new();
         foreach (string word in Words(HtmlText.Escape(bound[0])))
         {
+            runtime.Budget.Step(4 + (word.Length >> 1));
             string middle = word.TrimStart('(', '<');
             string head = word[..(word.Length - middle.Length)];
             string core = middle.TrimEnd(')', '>', '.', ',');
@@ -31,9 +32,11 @@ internal static class UrlizeFilter
             }
 
             string shown = limit is BigInteger most && core.Length > most ? core[..(int)BigInteger.Max(0, most)] + "..." : core;
+            runtime.Budget.Step(10);
             string address = hasScheme ? core : "https://" + core;
             result.Append($"{head}<a href=\"{address}\" rel=\"{string.Join(' ', relations)}\"{target}>{shown}</a>{tail}");
             runtime.Budget.Limit(result.Length);
+            runtime.Budget.Step((core.Length + target.Length + head.Length) >> 3);
         }
 
         runtime.Budget.Text(result.Length);
