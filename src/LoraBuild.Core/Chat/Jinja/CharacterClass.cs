@@ -12,6 +12,8 @@ internal static class CharacterClass
 
     public static bool IsNumeric(Rune rune) => Text(rune) is var text && CharUnicodeInfo.GetNumericValue(text, 0) != -1;
 
+    public static bool IsAlphanumeric(Rune rune) => Rune.IsLetter(rune) || IsNumeric(rune);
+
     /// <summary>0–9 of any script's decimal digit; -1 for anything else.</summary>
     public static int DecimalValue(Rune rune) => CharUnicodeInfo.GetDecimalDigitValue(Text(rune), 0);
 

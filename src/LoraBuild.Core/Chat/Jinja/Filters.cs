@@ -82,9 +82,13 @@ internal static class Filters
         return text;
     }
 
-    public static int IntOf(object? value) => PyOps.Integer(value) is BigInteger i
-        ? (int)BigInteger.Clamp(i, int.MinValue, int.MaxValue)
-        : throw PyOps.Type($"'{PyOps.TypeName(value)}' object cannot be interpreted as an integer");
+    public static int IntOf(object? value)
+    {
+        PyOps.ThrowIfUndefined(value);
+        return PyOps.Integer(value) is BigInteger i
+            ? (int)BigInteger.Clamp(i, int.MinValue, int.MaxValue)
+            : throw PyOps.Type($"'{PyOps.TypeName(value)}' object cannot be interpreted as an integer");
+    }
 
     private static object Abs(object? value)
     {

@@ -36,15 +36,13 @@ internal static class Globals
         };
         if (range.Step.IsZero)
             throw new JinjaException(JinjaErrorKind.ValueError, "range() arg 3 must not be zero");
-        BigInteger span = BigInteger.Abs(range.Stop - range.Start) / BigInteger.Abs(range.Step);
-        return span <= MaxRange && range.Count <= MaxRange
+        return range.Length <= MaxRange
             ? range
             : throw new JinjaException(JinjaErrorKind.OverflowError, $"Range too big. The sandbox blocks ranges larger than MAX_RANGE ({MaxRange}).");
     }
 
     private static BigInteger Bound(object? value)
     {
-        PyOps.ThrowIfUndefined(value);
         return PyOps.Integer(value) ?? throw PyOps.Type($"'{PyOps.TypeName(value)}' object cannot be interpreted as an integer");
     }
 

@@ -18,6 +18,7 @@ public enum JinjaErrorKind
     OverflowError,
     SyntaxError,
     LookupError,
+    AssertionError,
 
     /// <summary>Ours: the template used more steps, text or depth than <see cref="JinjaOptions"/> allows.</summary>
     LimitError,

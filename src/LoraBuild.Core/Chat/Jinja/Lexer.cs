@@ -110,6 +110,8 @@ internal sealed class Lexer
     private void SkipComment(int start)
     {
         int content = at;
+        if (at == source.Length)
+            return; // Jinja2 misses the end only when text follows
         int close = source.IndexOf("#}", content, StringComparison.Ordinal);
         if (close < 0)
             throw Fail("Missing end of comment tag", start);

@@ -106,7 +106,7 @@ internal sealed class CallBlockStatement(Token token, CallExpression call, Macro
     protected override Flow Execute(Runtime runtime)
     {
         object? result = call.Invoke(runtime, new Macro(caller, runtime.Scope, runtime.Autoescape));
-        runtime.Output.Append(runtime.Autoescape ? HtmlText.Escape(result) : PyRepr.Str(result));
+        runtime.Output.Append(PyOps.Text(result) ?? throw PyOps.Type($"sequence item 0: expected str instance, {PyOps.TypeName(result)} found"));
         return Flow.Next;
     }
 }

@@ -17,11 +17,11 @@ internal static class NumberFilters
         {
             if (ParseInt(text, Filters.IntOf(Arguments.Or(bound[2], new BigInteger(10)))) is BigInteger parsed)
                 return parsed;
-            value = ParseFloat(text);
+            return ParseFloat(text) is double real && double.IsFinite(real) ? new BigInteger(real) : fallback;
         }
 
         if (value is double d)
-            return double.IsFinite(d) ? new BigInteger(d) : fallback;
+            return double.IsInfinity(d) ? throw new JinjaException(JinjaErrorKind.OverflowError, "cannot convert float infinity to integer") : double.IsNaN(d) ? fallback : new BigInteger(d);
         return PyOps.Integer(value) is BigInteger i ? i : fallback;
     }
 
@@ -62,7 +62,7 @@ internal static class NumberFilters
         bool isBinary = PyOps.IsTrue(Arguments.Or(bound[1], false));
         double size = PyOps.Text(bound[0]) is string text
             ? ParseFloat(text) ?? throw new JinjaException(JinjaErrorKind.ValueError, $"could not convert string to float: {PyRepr.Repr(text)}")
-            : PyArithmetic.ToDouble(bound[0]);
+            : Real(bound[0]);
         double unit = isBinary ? 1024 : 1000;
         if (size == 1)
             return "1 Byte";
@@ -75,6 +75,12 @@ internal static class NumberFilters
             scale *= unit;
         string prefix = isBinary ? prefixes[i] + "iB" : (i == 0 ? "k" : prefixes[i].ToString()) + "B";
         return PyNumberText.Fixed(size / scale, 1) + " " + prefix;
+    }
+
+    private static double Real(object? value)
+    {
+        PyOps.ThrowIfUndefined(value);
+        return PyOps.IsNumber(value) ? PyArithmetic.ToDouble(value) : throw PyOps.Type($"float() argument must be a string or a real number, not '{PyOps.TypeName(value)}'");
     }
 
     private static BigInteger RoundInteger(BigInteger value, int digits)

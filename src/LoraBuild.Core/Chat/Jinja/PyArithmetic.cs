@@ -105,7 +105,7 @@ internal static class PyArithmetic
             case "-": return a - b;
             case "*": return a * b;
             case "/": return a / b;
-            case "//": return (a - Modulo(a, b)) / b is double whole && double.IsFinite(whole) ? Math.Round(whole) : Math.Floor(a / b);
+            case "//": return FloorDivide(a, b);
             case "%": return Modulo(a, b);
             case "**":
                 if (a == 0 && b < 0)
@@ -116,6 +116,15 @@ internal static class PyArithmetic
                 return power;
             default: throw new InvalidOperationException(op);
         }
+    }
+
+    private static double FloorDivide(double a, double b)
+    {
+        double quotient = (a - Modulo(a, b)) / b;
+        if (quotient == 0)
+            return Math.CopySign(0, a / b);
+        double floor = Math.Floor(quotient);
+        return quotient - floor > 0.5 ? floor + 1 : floor;
     }
 
     /// <summary>Has the divisor's sign.</summary>

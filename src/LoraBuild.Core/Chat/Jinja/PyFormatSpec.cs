@@ -1,165 +1,111 @@
 // Python's format specifications ("{:>8.2f}"): [[fill]align][sign][z][#][0][width][grouping][.precision][type].
 using System.Globalization;
 using System.Numerics;
-using System.Text;
 
 namespace LoraBuild.Core.Chat.Jinja;
 
-internal static class PyFormatSpec
+/// <param name="Align">&lt; &gt; = ^, or NUL where none is given.</param>
+/// <param name="Sign">+, blank or -; NUL where none is given.</param>
+/// <param name="Grouping">, or _; NUL where none is given.</param>
+/// <param name="Type">The last letter, or NUL.</param>
+internal sealed record PyFormatSpec(string Fill, char Align, char Sign, bool HidesNegativeZero, bool IsAlternate, int Width, char Grouping, int? Precision, char Type)
 {
+    /// <summary>format(value, spec).</summary>
     public static string Format(object? value, string spec)
     {
         if (spec.Length == 0)
             return PyRepr.Str(value);
         if (!PyOps.IsNumber(value) && PyOps.Text(value) is null)
             throw PyOps.Type($"unsupported format string passed to {PyOps.TypeName(value)}.__format__");
+        PyFormatSpec parsed = Parse(spec, value);
+        if (PyOps.Text(value) is string text)
+            return parsed.FormatText(text);
+        return PyNumberFormat.Format(parsed, value!);
+    }
+
+    public string Pad(string prefix, string body, char defaultAlign)
+    {
+        int missing = Width - prefix.Length - PyText.Length(body);
+        if (missing <= 0)
+            return prefix + body;
+        Budget.Current.Text((long)Width * Fill.Length);
+        return (Align == '\0' ? defaultAlign : Align) switch
+        {
+            '<' => prefix + body + Filling(missing),
+            '^' => Filling(missing / 2) + prefix + body + Filling(missing - (missing / 2)),
+            '=' => prefix + Filling(missing) + body,
+            _ => Filling(missing) + prefix + body,
+        };
+
+        string Filling(int count) => Fill.Length == 1 ? new string(Fill[0], count) : string.Concat(Enumerable.Repeat(Fill, count));
+    }
+
+    public static JinjaException Value(string message) => new(JinjaErrorKind.ValueError, message);
+
+    private static PyFormatSpec Parse(string spec, object? value)
+    {
         List<string> points = PyText.Split(spec);
         int at = 0;
-        string fill = " ";
+        string? fill = null;
         char align = '\0';
         if (points.Count > 1 && points[1] is "<" or ">" or "=" or "^" && points.Count > 1)
             (fill, align, at) = (points[0], points[1][0], 2);
         else if (points[0] is "<" or ">" or "=" or "^")
             (align, at) = (points[0][0], 1);
-        string sign = at < points.Count && points[at] is "+" or "-" or " " ? points[at++] : "-";
-        if (at < points.Count && points[at] == "z")
-            at++;
-        bool isAlternate = at < points.Count && points[at] == "#";
-        at += isAlternate ? 1 : 0;
-        if (at < points.Count && points[at] == "0")
+        char sign = Here() is "+" or "-" or " " ? points[at++][0] : '\0';
+        bool hidesNegativeZero = Skip("z");
+        bool isAlternate = Skip("#");
+        if (fill is null && Skip("0"))
         {
-            at++;
-            if (align == '\0')
-                (fill, align) = ("0", PyOps.IsNumber(value) ? '=' : '<');
+            fill = "0";
+            align = align == '\0' && PyOps.IsNumber(value) ? '=' : align;
         }
 
         int width = Number(points, ref at) ?? 0;
-        char grouping = at < points.Count && points[at] is "," or "_" ? points[at++][0] : '\0';
-        int? precision = null;
-        if (at < points.Count && points[at] == ".")
-        {
-            at++;
-            precision = Number(points, ref at) ?? throw Value("Format specifier missing precision");
-        }
-
+        char grouping = Here() is "," or "_" ? points[at++][0] : '\0';
+        if (grouping != '\0' && Here() is "," or "_" && grouping != '\0')
+            throw Value(Here() == grouping.ToString() ? $"Cannot specify '{grouping}' with '{grouping}'." : "Cannot specify both ',' and '_'.");
+        int? precision = Skip(".") ? Number(points, ref at) ?? throw Value("Format specifier missing precision") : null;
         char type = at < points.Count ? points[at++][0] : '\0';
         if (at < points.Count)
-            throw Value("Invalid format specifier");
-        if (PyOps.Text(value) is string text)
+            throw Value($"Invalid format specifier {PyRepr.Repr(spec)} for object of type '{PyOps.TypeName(value)}'");
+        if (grouping != '\0' && !(type is '\0' or 'd' or 'e' or 'E' or 'f' or 'F' or 'g' or 'G' or '%' || (grouping == '_' && type is 'b' or 'o' or 'x' or 'X' && grouping == '_')))
+            throw Value($"Cannot specify '{grouping}' with '{type}'.");
+        if (grouping != '\0' && type == '\0' && PyOps.Text(value) is not null)
+            throw Value($"Cannot specify '{grouping}' with 's'.");
+        return new PyFormatSpec(fill ?? " ", align, sign, hidesNegativeZero, isAlternate, width, grouping, precision, type);
+
+        string Here() => at < points.Count ? points[at] : "";
+
+        bool Skip(string wanted)
         {
-            if (type is not ('\0' or 's'))
-                throw Value($"Unknown format code '{type}' for object of type 'str'");
-            text = precision is int cut ? text[..PyText.Utf16Index(text, cut)] : text;
-            return Pad("", text, fill, align == '\0' ? '<' : align, width);
+            bool isThere = Here() == wanted;
+            at += isThere ? 1 : 0;
+            return isThere;
         }
-
-        if (value is bool b && type is '\0')
-            return Pad("", b ? "True" : "False", fill, align == '\0' ? '<' : align, width);
-        (bool isNegative, string body) = Digits(value, type, precision, isAlternate, grouping);
-        string prefix = isNegative ? "-" : sign == "-" ? "" : sign;
-        if (isAlternate && type is 'x' or 'X' or 'o' or 'b' && isAlternate)
-            prefix += "0" + type;
-        return Pad(prefix, body, fill, align == '\0' ? '>' : align, width);
     }
 
-    public static string Radix(BigInteger value, int radix)
+    private string FormatText(string text)
     {
-        if (value.IsZero)
-            return "0";
-        Budget.Current.Characters(value.GetBitLength());
-        string hex = value.ToString("x", CultureInfo.InvariantCulture).TrimStart('0');
-        if (radix == 16)
-            return hex;
-        string bits = string.Concat(hex.Select(h => Convert.ToString(Convert.ToInt32(h.ToString(), 16), 2).PadLeft(4, '0'))).TrimStart('0');
-        if (radix == 2)
-            return bits;
-        bits = bits.PadLeft((bits.Length + 2) / 3 * 3, '0');
-        return string.Concat(bits.Chunk(3).Select(b => (char)('0' + ((b[0] - '0') * 4) + ((b[1] - '0') * 2) + b[2] - '0')));
-    }
-
-    /// <summary>Without a sign.</summary>
-    public static string Float(double value, char type, int precision, bool isAlternate)
-    {
-        if (!double.IsFinite(value))
-            return char.IsUpper(type) ? (double.IsNaN(value) ? "NAN" : "INF") : double.IsNaN(value) ? "nan" : "inf";
-        return type switch
-        {
-            'f' or 'F' => PyNumberText.Fixed(value, precision),
-            'e' or 'E' => PyNumberText.Exponent(value, precision, type),
-            'g' or 'G' => PyNumberText.General(value, precision, isAlternate, type == 'G' ? 'E' : 'e'),
-            '%' => PyNumberText.Fixed(value * 100, precision) + "%",
-            _ => throw Value($"Unknown format code '{type}' for object of type 'float'"),
-        };
-    }
-
-    private static (bool IsNegative, string Body) Digits(object? value, char type, int? precision, bool isAlternate, char grouping)
-    {
-        if (value is not double && type is '\0' or 'd' or 'n' or 'x' or 'X' or 'o' or 'b' or 'c' && value is not double)
-        {
-            BigInteger whole = PyOps.Integer(value)!.Value;
-            BigInteger size = BigInteger.Abs(whole);
-            string digits = type switch
-            {
-                'x' => Radix(size, 16),
-                'X' => Radix(size, 16).ToUpperInvariant(),
-                'o' => Radix(size, 8),
-                'b' => Radix(size, 2),
-                'c' => char.ConvertFromUtf32((int)size),
-                _ => PyRepr.Int(size),
-            };
-            return (whole.Sign < 0, Group(digits, grouping, type is 'x' or 'X' or 'o' or 'b' ? 4 : 3));
-        }
-
-        double real = PyArithmetic.ToDouble(value);
-        string body = type == '\0'
-            ? precision is int significant ? WithPoint(PyNumberText.General(real, significant, false)) : PyRepr.Float(Math.Abs(real))
-            : Float(real, type == 'n' ? 'g' : type, precision ?? 6, isAlternate);
-        return (double.IsNegative(real) && !double.IsNaN(real), Group(body, grouping, 3));
-    }
-
-    private static string WithPoint(string number) => number.Contains('.', StringComparison.Ordinal) || number.Contains('e', StringComparison.Ordinal) ? number : number + ".0";
-
-    private static string Group(string digits, char separator, int size)
-    {
-        if (separator == '\0')
-            return digits;
-        int end = digits.IndexOfAny(['.', 'e', '%']);
-        end = end < 0 ? digits.Length : end;
-        StringBuilder result = new();
-        for (int i = 0; i < end; i++)
-        {
-            if (i > 0 && (end - i) % size == 0)
-                result.Append(separator);
-            result.Append(digits[i]);
-        }
-
-        return result.Append(digits, end, digits.Length - end).ToString();
-    }
-
-    private static string Pad(string prefix, string body, string fill, char align, int width)
-    {
-        int missing = width - prefix.Length - PyText.Length(body);
-        if (missing <= 0)
-            return prefix + body;
-        Budget.Current.Text((long)width * fill.Length);
-        return align switch
-        {
-            '<' => prefix + body + Fill(missing),
-            '^' => Fill(missing / 2) + prefix + body + Fill(missing - (missing / 2)),
-            '=' => prefix + Fill(missing) + body,
-            _ => Fill(missing) + prefix + body,
-        };
-
-        string Fill(int count) => fill.Length == 1 ? new string(fill[0], count) : string.Concat(Enumerable.Repeat(fill, count));
+        if (Type is not ('\0' or 's'))
+            throw Value($"Unknown format code '{Type}' for object of type 'str'");
+        if (Sign != '\0')
+            throw Value($"{(Sign == ' ' ? "Space" : "Sign")} not allowed in string format specifier");
+        if (HidesNegativeZero)
+            throw Value("Negative zero coercion (z) not allowed in string format specifier");
+        if (IsAlternate)
+            throw Value("Alternate form (#) not allowed in string format specifier");
+        if (Align == '=')
+            throw Value("'=' alignment not allowed in string format specifier");
+        return Pad("", Precision is int cut ? text[..PyText.Utf16Index(text, cut)] : text, '<');
     }
 
     private static int? Number(List<string> points, ref int at)
     {
-        StringBuilder digits = new();
+        int start = at;
         while (at < points.Count && points[at].Length == 1 && char.IsAsciiDigit(points[at][0]))
-            digits.Append(points[at++]);
-        return digits.Length == 0 ? null : digits.Length > 9 ? int.MaxValue : int.Parse(digits.ToString(), CultureInfo.InvariantCulture);
+            at++;
+        string digits = string.Concat(points.GetRange(start, at - start));
+        return digits.Length == 0 ? null : BigInteger.Parse(digits, CultureInfo.InvariantCulture) is var number && number <= int.MaxValue ? (int)number : int.MaxValue;
     }
-
-    private static JinjaException Value(string message) => new(JinjaErrorKind.ValueError, message);
 }

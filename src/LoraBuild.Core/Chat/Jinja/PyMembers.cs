@@ -36,14 +36,16 @@ internal static class PyMembers
         return PyOps.Text(key) is string name && TryAttribute(owner, name, out value) ? value : Undefined.OfMember(owner, key);
     }
 
-    /// <summary>Python's slice; undefined for what has none.</summary>
+    /// <summary>Python's slice. Unlike an index it fails for what has none.</summary>
     public static object? Slice(object? owner, object? start, object? stop, object? step)
     {
         PyOps.ThrowIfUndefined(owner);
+        if (owner is PyDict)
+            throw new JinjaException(JinjaErrorKind.LookupError, $"slice({PyRepr.Repr(start)}, {PyRepr.Repr(stop)}, {PyRepr.Repr(step)})");
         if (PyOps.Text(owner) is null && owner is not (PyList or PyTuple or PyRange or PyBytes))
-            return new Undefined($"{(owner is null ? "None" : PyOps.TypeName(owner) + " object")} has no element slice({PyRepr.Repr(start)}, {PyRepr.Repr(stop)}, {PyRepr.Repr(step)})");
+            throw PyOps.Type($"'{PyOps.TypeName(owner)}' object is not subscriptable");
         if (!IsIndex(start) || !IsIndex(stop) || !IsIndex(step))
-            return new Undefined($"{PyOps.TypeName(owner)} object has no element slice({PyRepr.Repr(start)}, {PyRepr.Repr(stop)}, {PyRepr.Repr(step)})");
+            throw PyOps.Type("slice indices must be integers or None or have an __index__ method");
         BigInteger by = PyOps.Integer(step) ?? BigInteger.One;
         if (by.IsZero)
             throw new JinjaException(JinjaErrorKind.ValueError, "slice step cannot be zero");

@@ -27,14 +27,15 @@ internal static class PyNumberText
     }
 
     /// <summary>The shorter of both forms with so many significant digits, without a sign.</summary>
-    public static string General(double value, int precision, bool keepsZeros, char e = 'e')
+    /// <param name="keepsFraction">A whole number that would fill all digits takes the exponent, so that ".0" finds room.</param>
+    public static string General(double value, int precision, bool keepsZeros, char e = 'e', bool keepsFraction = false)
     {
         precision = Math.Max(1, precision);
         CheckPrecision(precision);
         string scientific = Exponent(value, precision - 1, e);
         int at = scientific.IndexOf(e, StringComparison.Ordinal);
         int exponent = value == 0 ? 0 : int.Parse(scientific.AsSpan(at + 1), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);
-        if (exponent < -4 || exponent >= precision)
+        if (exponent < -4 || exponent >= precision - (keepsFraction ? 1 : 0))
             return (keepsZeros ? scientific[..at] : TrimZeros(scientific[..at])) + scientific[at..];
         string plain = Fixed(value, precision - 1 - exponent);
         return keepsZeros ? plain : TrimZeros(plain);

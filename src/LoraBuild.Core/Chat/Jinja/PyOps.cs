@@ -74,6 +74,7 @@ internal static class PyOps
             (PyRange x, PyRange y) => x.Count == y.Count && (x.Count == 0 || (x.Start == y.Start && (x.Count == 1 || x.Step == y.Step))),
             (PyBytes x, PyBytes y) => x.Bytes.AsSpan().SequenceEqual(y.Bytes),
             (Undefined, Undefined) => true,
+            (PyDictView x, PyDictView y) => AreEqual(x, y),
             _ => false,
         };
     }
@@ -283,6 +284,14 @@ internal static class PyOps
             same++;
         Budget.Current.Ascend();
         return same == a.Count;
+    }
+
+    /// <summary>Keys and pairs compare as sets; values only with themselves.</summary>
+    private static bool AreEqual(PyDictView a, PyDictView b)
+    {
+        if (a.Kind != b.Kind || a.Kind == DictViewKind.Values || a.Dict.Count != b.Dict.Count)
+            return a.Kind != DictViewKind.Values && b.Kind != DictViewKind.Values && a.Dict.Count == 0 && b.Dict.Count == 0;
+        return a.Kind == DictViewKind.Items ? AllEqual(a.Dict, b.Dict) : a.Dict.Entries.All(e => b.Dict.TryGet(e.Key, out _));
     }
 
     private static bool AllEqual(PyDict a, PyDict b)

@@ -11,7 +11,6 @@ internal static class PyPercentFormat
         PyDict? mapping = argument as PyDict;
         object?[] values = argument is PyTuple tuple ? tuple.Items : [argument];
         int next = 0;
-        bool usedMapping = false;
         Budget.Current.Characters(format.Length);
         StringBuilder result = new();
         for (int i = 0; i < format.Length; i++)
@@ -35,7 +34,6 @@ internal static class PyPercentFormat
                     throw PyOps.Type("format requires a mapping");
                 string key = format[(i + 1)..close];
                 keyed = mapping.TryGet(key, out object? found) ? found : throw new JinjaException(JinjaErrorKind.LookupError, PyRepr.Repr(key));
-                usedMapping = true;
                 i = close + 1;
             }
 
@@ -54,7 +52,7 @@ internal static class PyPercentFormat
                 i++;
             if (i >= format.Length)
                 throw Value("incomplete format");
-            if (format[i] == '%')
+            if (format[i] == '%' && format[i - 1] == '%')
                 result.Append('%');
             else
                 result.Append(directive.Apply(format[i], isKeyed ? keyed : Next(), i));
@@ -62,7 +60,8 @@ internal static class PyPercentFormat
             Budget.Current.Step(4);
         }
 
-        if (next < values.Length && !usedMapping && mapping is null && !(argument is not PyTuple && next > 0))
+        // What has elements but is no tuple or text counts as a mapping, which need not be used up.
+        if (next < values.Length && argument is not (PyDict or PyList or PyRange or PyBytes or Undefined) && (argument is PyTuple || next == 0))
             throw PyOps.Type("not all arguments converted during string formatting");
         return result.ToString();
 
@@ -104,13 +103,16 @@ internal static class PyPercentFormat
                     return Pad("", body, isNumber: false);
                 case 'c':
                     body = PyOps.Integer(value) is BigInteger code
-                        ? char.ConvertFromUtf32((int)code)
+                        ? PyNumberFormat.Character(code)
                         : PyOps.Text(value) is string text && PyText.Length(text) == 1 ? text : throw PyOps.Type("%c requires int or char");
                     return Pad("", body, isNumber: false);
                 case 'd' or 'i' or 'u':
                     BigInteger whole = value switch
                     {
-                        double d when double.IsFinite(d) => new BigInteger(d),
+                        Undefined missing => throw missing.Error(),
+                        double d when double.IsNaN(d) => throw Value("cannot convert float NaN to integer"),
+                        double d when double.IsInfinity(d) => throw new JinjaException(JinjaErrorKind.OverflowError, "cannot convert float infinity to integer"),
+                        double d => new BigInteger(d),
                         _ => PyOps.Integer(value) ?? throw PyOps.Type($"%{conversion} format: a real number is required, not {PyOps.TypeName(value)}"),
                     };
                     sign = SignOf(whole.Sign < 0);
@@ -119,15 +121,16 @@ internal static class PyPercentFormat
                 case 'x' or 'X' or 'o':
                     BigInteger number = PyOps.Integer(value) ?? throw PyOps.Type($"%{conversion} format: an integer is required, not {PyOps.TypeName(value)}");
                     sign = SignOf(number.Sign < 0) + (Flags.Contains('#', StringComparison.Ordinal) ? "0" + conversion : "");
-                    body = PyFormatSpec.Radix(BigInteger.Abs(number), conversion == 'o' ? 8 : 16);
+                    body = PyNumberFormat.Radix(BigInteger.Abs(number), conversion == 'o' ? 8 : 16);
                     body = conversion == 'X' ? body.ToUpperInvariant() : body;
                     break;
                 case 'e' or 'E' or 'f' or 'F' or 'g' or 'G':
+                    PyOps.ThrowIfUndefined(value);
                     if (!PyOps.IsNumber(value))
                         throw PyOps.Type($"must be real number, not {PyOps.TypeName(value)}");
                     double real = PyArithmetic.ToDouble(value);
                     sign = SignOf(real < 0 || (real == 0 && double.IsNegative(real)));
-                    return Pad(sign, PyFormatSpec.Float(real, conversion, Precision ?? 6, Flags.Contains('#', StringComparison.Ordinal)), isNumber: double.IsFinite(real));
+                    return Pad(sign, PyNumberFormat.Float(real, conversion, Precision ?? 6, Flags.Contains('#', StringComparison.Ordinal)), isNumber: double.IsFinite(real));
                 default:
                     throw Value($"unsupported format character '{conversion}' (0x{(int)conversion:x}) at index {position}");
             }

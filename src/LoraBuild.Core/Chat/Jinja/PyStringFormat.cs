@@ -96,7 +96,11 @@ internal static class PyStringFormat
         object? value;
         if (first.Length == 0 || first.All(char.IsAsciiDigit))
         {
-            int index = first.Length == 0 ? automatic++ : first.Length > 6 ? int.MaxValue : int.Parse(first, CultureInfo.InvariantCulture);
+            bool isAutomatic = first.Length == 0;
+            if (isAutomatic ? automatic < 0 : automatic > 0)
+                throw Value(isAutomatic ? "cannot switch from manual field specification to automatic field numbering" : "cannot switch from automatic field numbering to manual field specification");
+            automatic = isAutomatic ? automatic + 1 : -1; // negative: the fields have numbers
+            int index = isAutomatic ? automatic - 1 : first.Length > 6 ? int.MaxValue : int.Parse(first, CultureInfo.InvariantCulture);
             value = index < arguments.Positional.Length
                 ? arguments.Positional[index]
                 : throw new JinjaException(JinjaErrorKind.LookupError, $"Replacement index {index} out of range for positional args tuple");

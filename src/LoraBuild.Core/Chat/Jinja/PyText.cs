@@ -167,6 +167,7 @@ internal static class PyText
     {
         if (limit == 0)
             return text;
+        limit = limit < 0 ? long.MaxValue : limit;
         StringBuilder result = new();
         if (old.Length == 0)
         {
@@ -175,7 +176,7 @@ internal static class PyText
             {
                 Budget.Current.Step(1 + (replacement.Length >> 4));
                 Budget.Current.Limit((long)result.Length + replacement.Length);
-                if (limit < 0 || limit-- > 0)
+                if (limit-- > 0)
                     result.Append(replacement);
                 if (i < points.Count)
                     result.Append(points[i]);
@@ -184,7 +185,7 @@ internal static class PyText
         else
         {
             int from = 0;
-            for (int at; limit != 0 && (at = PySearch.IndexOf(text, old, from)) >= 0; from = at + old.Length, limit--)
+            for (int at; limit > 0 && (at = PySearch.IndexOf(text, old, from)) >= 0; from = at + old.Length, limit--)
             {
                 Budget.Current.Limit((long)result.Length + (at - from) + replacement.Length);
                 Budget.Current.Step(1 + (replacement.Length >> 4));

@@ -43,6 +43,8 @@ internal sealed class PyDict
 
     public bool TryGet(object? key, out object? value)
     {
+        if (index.Count == 0)
+            PyOps.Hash(key ?? NoneKey); // an unhashable key fails also here
         bool found = index.TryGetValue(key ?? NoneKey, out int at);
         value = found ? entries[at].Value : null;
         return found;
@@ -92,14 +94,16 @@ internal sealed record PyDictView(PyDict Dict, DictViewKind Kind)
 /// <summary>At most 100,000 elements: the sandbox refuses longer ones.</summary>
 internal sealed record PyRange(BigInteger Start, BigInteger Stop, BigInteger Step)
 {
-    public int Count
+    public BigInteger Length
     {
         get
         {
             BigInteger span = Step.Sign > 0 ? Stop - Start : Start - Stop;
-            return span.Sign <= 0 ? 0 : (int)((span + BigInteger.Abs(Step) - 1) / BigInteger.Abs(Step));
+            return span.Sign <= 0 ? BigInteger.Zero : (span + BigInteger.Abs(Step) - 1) / BigInteger.Abs(Step);
         }
     }
+
+    public int Count => (int)Length;
 
     public BigInteger this[int i] => Start + (Step * i);
 

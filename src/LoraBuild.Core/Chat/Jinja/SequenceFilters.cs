@@ -43,9 +43,9 @@ internal static class SequenceFilters
         object?[] bound = arguments.Bind("slice", 2, "value", "slices", "fill_with");
         List<object?> items = [.. PyOps.Iterate(bound[0])];
         int slices = Filters.IntOf(bound[1]);
-        if (slices <= 0)
+        if (slices == 0)
             throw new JinjaException(JinjaErrorKind.ZeroDivisionError, "integer division or modulo by zero");
-        Budget.Current.Elements(slices * 3L);
+        Budget.Current.Elements(Math.Max(0, slices) * 3L);
         object? fill = Arguments.Or(bound[2], null);
         (int size, int extra) = Math.DivRem(items.Count, slices);
         List<object?> result = [];
@@ -224,19 +224,9 @@ internal static class SequenceFilters
         object?[] bound = arguments.Bind("sort", 1, "value", "reverse", "case_sensitive", "attribute");
         bool isCaseSensitive = PyOps.IsTrue(Arguments.Or(bound[2], false));
         object? attribute = Arguments.Or(bound[3], null);
-        Func<object?, object?> key;
-        if (attribute is string names && names.Contains(',', StringComparison.Ordinal))
-        {
-            Func<object?, object?>[] getters = [.. names.Split(',').Select(n => Getter(n))];
-            key = item => new PyTuple([.. getters.Select(g => Fold(g(item), isCaseSensitive))]);
-        }
-        else
-        {
-            Func<object?, object?> get = Getter(attribute);
-            key = item => Fold(get(item), isCaseSensitive);
-        }
-
-        return new PyList(Sorted([.. PyOps.Iterate(bound[0])], key, PyOps.IsTrue(Arguments.Or(bound[1], false))));
+        Func<object?, object?>[] getters = attribute is string names ? [.. names.Split(',').Select(n => Getter(n))] : [Getter(attribute)];
+        // Keys are sequences also when there is one attribute: equal ones are never asked which is less.
+        return new PyList(Sorted([.. PyOps.Iterate(bound[0])], item => new PyTuple([.. getters.Select(g => Fold(g(item), isCaseSensitive))]), PyOps.IsTrue(Arguments.Or(bound[1], false))));
     }
 
     public static object? Sum(Runtime runtime, Arguments arguments)

@@ -40,6 +40,11 @@ internal sealed class IfStatement(Token token, IReadOnlyList<(Expression Conditi
 internal abstract class Target(Token token) : Node(token)
 {
     public abstract void Assign(Runtime runtime, Scope scope, object? value);
+
+    /// <summary>What fails before the value is computed.</summary>
+    public virtual void Check(Runtime runtime)
+    {
+    }
 }
 
 internal sealed class NameTarget(Token token) : Target(token)
@@ -55,16 +60,27 @@ internal sealed class NamespaceTarget(Token token, string attribute) : Target(to
 
     public override void Assign(Runtime runtime, Scope scope, object? value)
     {
+        Namespace(runtime).Members.Set(attribute, value);
+    }
+
+    public override void Check(Runtime runtime) => Namespace(runtime);
+
+    private PyNamespace Namespace(Runtime runtime)
+    {
         runtime.Position = this;
-        if (runtime.Lookup(name) is not PyNamespace ns)
-            throw new JinjaException(JinjaErrorKind.TemplateRuntimeError, "cannot assign attribute on non-namespace object");
-        ns.Members.Set(attribute, value);
+        return runtime.Lookup(name) as PyNamespace ?? throw new JinjaException(JinjaErrorKind.TemplateRuntimeError, "cannot assign attribute on non-namespace object");
     }
 }
 
 internal sealed class TupleTarget(Token token, IReadOnlyList<Target> targets) : Target(token)
 {
     public IReadOnlyList<Target> Targets { get; } = targets;
+
+    public override void Check(Runtime runtime)
+    {
+        foreach (Target target in Targets)
+            target.Check(runtime);
+    }
 
     public override void Assign(Runtime runtime, Scope scope, object? value)
     {
@@ -85,6 +101,7 @@ internal sealed class SetStatement(Token token, Target target, Expression value)
 {
     protected override Flow Execute(Runtime runtime)
     {
+        target.Check(runtime);
         object? result = value.Evaluate(runtime);
         target.Assign(runtime, runtime.Scope, result);
         return Flow.Next;
@@ -107,7 +124,8 @@ internal sealed class FilterBlockStatement(Token token, FilterExpression filter,
     protected override Flow Execute(Runtime runtime)
     {
         object? text = runtime.Captured(runtime.Capture(new Scope(runtime.Scope), body));
-        runtime.Output.Append(PyRepr.Str(filter.ApplyTo(runtime, text)));
+        object? result = filter.ApplyTo(runtime, text);
+        runtime.Output.Append(PyOps.Text(result) ?? throw PyOps.Type($"sequence item 0: expected str instance, {PyOps.TypeName(result)} found"));
         return Flow.Next;
     }
 }

@@ -50,7 +50,7 @@ internal static class StringMethods
         ["isdecimal"] = (_, s, _) => All(s, r => CharacterClass.IsDecimal(r)),
         ["isnumeric"] = (_, s, _) => All(s, r => CharacterClass.IsNumeric(r)),
         ["isalpha"] = (_, s, _) => All(s, Rune.IsLetter),
-        ["isalnum"] = (_, s, _) => All(s, r => Rune.IsLetter(r) || CharacterClass.IsNumeric(r)),
+        ["isalnum"] = (_, s, _) => All(s, CharacterClass.IsAlphanumeric),
         ["isspace"] = (_, s, _) => s.Length > 0 && s.All(PyText.IsSpace),
         ["isascii"] = (_, s, _) => s.All(char.IsAscii),
         ["isprintable"] = (_, s, _) => s.EnumerateRunes().All(r => PyText.IsPrintable(r.Value)),
@@ -193,7 +193,7 @@ internal static class StringMethods
             while (start > 0 && !PyText.IsSpace(text[start - 1]))
                 start--;
             Budget.Current.Step(2);
-            words.Add(words.Count == limit ? PyText.Trim(text[..end]) : text[start..end]);
+            words.Add(words.Count == limit ? text[..end] : text[start..end]);
             end = start;
         }
 

@@ -2,11 +2,10 @@
 using System.Globalization;
 using System.Numerics;
 using System.Text;
-using System.Text.RegularExpressions;
 
 namespace LoraBuild.Core.Chat.Jinja;
 
-internal static partial class TextFilters
+internal static class TextFilters
 {
     public static object? Center(Runtime runtime, Arguments arguments)
     {
@@ -86,7 +85,10 @@ internal static partial class TextFilters
         object?[] bound = arguments.Bind("trim", 1, "value", "chars");
         string text = PyRepr.Str(bound[0]);
         runtime.Budget.Text(text.Length);
-        return PyText.Trim(text, PyOps.Text(Arguments.Or(bound[1], null)));
+        object? characters = Arguments.Or(bound[1], null);
+        if (characters is not null && PyOps.Text(characters) is null)
+            throw PyOps.Type("strip arg must be None or str");
+        return PyText.Trim(text, PyOps.Text(characters));
     }
 
     public static object? Truncate(Runtime runtime, Arguments arguments)
@@ -96,6 +98,10 @@ internal static partial class TextFilters
         int length = Filters.IntOf(Arguments.Or(bound[1], new BigInteger(255)));
         string end = PyRepr.Str(Arguments.Or(bound[3], "..."));
         int leeway = Arguments.Or(bound[4], null) is object given ? Filters.IntOf(given) : 5;
+        if (length < PyText.Length(end))
+            throw new JinjaException(JinjaErrorKind.AssertionError, $"expected length >= {PyText.Length(end)}, got {length}");
+        if (leeway < 0)
+            throw new JinjaException(JinjaErrorKind.AssertionError, $"expected leeway >= 0, got {leeway}");
         if (points.Count <= (long)length + leeway)
             return string.Concat(points);
         string cut = string.Concat(points.Take(Math.Max(0, length - PyText.Length(end))));
@@ -119,7 +125,22 @@ internal static partial class TextFilters
         }));
     }
 
-    public static object? WordCount(Runtime runtime, Arguments arguments) => new BigInteger(Words().Count(Filters.TextOf(arguments, "wordcount")));
+    /// <summary>Runs of letters, numbers and underscores.</summary>
+    public static object? WordCount(Runtime runtime, Arguments arguments)
+    {
+        string text = Filters.TextOf(arguments, "wordcount");
+        runtime.Budget.Characters(text.Length);
+        int count = 0;
+        bool isInWord = false;
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            bool isWord = rune.Value == '_' || CharacterClass.IsAlphanumeric(rune);
+            count += isWord && !isInWord ? 1 : 0;
+            isInWord = isWord;
+        }
+
+        return new BigInteger(count);
+    }
 
     public static object? WordWrap(Runtime runtime, Arguments arguments)
     {
@@ -156,9 +177,6 @@ internal static partial class TextFilters
 
         return new Markup(result.ToString());
     }
-
-    [GeneratedRegex(@"\w+")]
-    private static partial Regex Words();
 
     private static void Remove(StringBuilder text, string open, string close)
     {
