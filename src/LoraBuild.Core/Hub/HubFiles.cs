@@ -4,13 +4,14 @@ using System.Text.RegularExpressions;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Models;
+using LoraBuild.Core.Tokenizers;
 
 namespace LoraBuild.Core.Hub;
 
 internal static partial class HubFiles
 {
     private static readonly string[] PickleEndings = [".bin", ".pt", ".pth", ".pkl", ".ckpt"];
-    private static readonly string[] TokenizerFiles = ["tokenizer.model", "spiece.model", "vocab.txt", "merges.txt"];
+    private static readonly string[] TokenizerFiles = [.. Tokenizer.FileNames, "vocab.txt", "merges.txt"];
 
     /// <summary>The index of a sharded model, where the listing has one and no single file that would be read in its place.</summary>
     public static HubFile? IndexOf(HubListing listing) =>
@@ -23,8 +24,8 @@ internal static partial class HubFiles
     {
         if (content != ModelContent.Tokenizer && Find(listing, "config.json") is null)
             throw NoModel(listing, name, "it has no config.json");
-        if (content == ModelContent.Tokenizer && Find(listing, "tokenizer.json") is null)
-            throw NoModel(listing, name, "it has no tokenizer.json");
+        if (content == ModelContent.Tokenizer && !Tokenizer.FileNames.Any(file => Find(listing, file) is not null))
+            throw NoModel(listing, name, $"it has no {string.Join(" or ", Tokenizer.FileNames)}");
         List<HubFile> chosen = [.. listing.Files.Where(f => IsSmallPart(f.Name))];
         if (content == ModelContent.Weights)
             chosen.AddRange(Weights(listing, name, shards));

@@ -4,6 +4,7 @@ using LoraBuild.Core.Formats;
 using LoraBuild.Core.Hub;
 using LoraBuild.Core.IO;
 using LoraBuild.Core.Recipes;
+using LoraBuild.Core.Tokenizers;
 
 namespace LoraBuild.Core.Models;
 
@@ -11,6 +12,8 @@ namespace LoraBuild.Core.Models;
 public static class BaseModelLocator
 {
     private const int NamesInMessage = 3;
+
+    private static readonly string[] ConfigFile = ["config.json"];
 
     /// <param name="modelOrId">A directory, or a hub id <c>org/name[@revision]</c>; the revision is a branch, tag or commit, by default <c>main</c>.</param>
     /// <param name="cacheRoots">Hugging Face caches in the order of search: what <c>HF_HUB_CACHE</c> names, or what <c>HF_HOME</c> names (its <c>hub</c> folder is looked into too).</param>
@@ -22,25 +25,27 @@ public static class BaseModelLocator
         if (modelOrId.Length == 0 || modelOrId.Contains('\0', StringComparison.Ordinal))
             throw Error("LB0053", "the model's name is empty; write a directory or org/name.", place);
         if (Directory.Exists(modelOrId))
-            return InDirectory(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelOrId)), FileOf(content), place);
+            return InDirectory(Path.TrimEndingDirectorySeparator(Path.GetFullPath(modelOrId)), FilesOf(content), place);
         if (HubName.IsPath(modelOrId))
             throw Error("LB0052", $"the model's directory {modelOrId} does not exist. Name another one, or a hub id (org/name), which can be fetched with: lorabuild fetch org/name. {OtherModel}", place);
         return InCache(HubName.Parse(modelOrId, place), cacheRoots, content, place);
     }
 
-    /// <summary>The file that tells a directory with this content from any other.</summary>
-    private static string FileOf(ModelContent content) => content == ModelContent.Tokenizer ? "tokenizer.json" : "config.json";
+    /// <summary>The files of which one tells a directory with this content from any other; the usual one first.</summary>
+    private static IReadOnlyList<string> FilesOf(ModelContent content) => content == ModelContent.Tokenizer ? Tokenizer.FileNames : ConfigFile;
 
-    private static LocatedModel InDirectory(string directory, string requiredFile, RecipePlace place)
+    private static LocatedModel InDirectory(string directory, IReadOnlyList<string> files, RecipePlace place)
     {
-        if (File.Exists(Path.Combine(directory, requiredFile)))
+        if (IsModel(directory))
             return HubCache.IdentityOf(directory) is { } known ? new LocatedModel(directory, known.Id, null, known.Commit) : new LocatedModel(directory);
         string beneath = Directory.EnumerateDirectories(directory)
-            .Where(d => File.Exists(Path.Combine(d, requiredFile)))
+            .Where(IsModel)
             .Select(d => Path.GetFileName(d))
             .Order(StringComparer.Ordinal)
             .FirstOrDefault() is { } inner ? $" Did you mean {Path.Combine(directory, inner)}?" : "";
-        throw Error("LB0052", $"{directory} holds no {requiredFile}, so it is not a model in Hugging Face's form.{beneath}", place);
+        throw Error("LB0052", $"{directory} holds no {files[0]}, so it is not a model in Hugging Face's form.{beneath}", place);
+
+        bool IsModel(string candidate) => files.Any(file => LinkedFile.Length(Path.Combine(candidate, file)) is not null);
     }
 
     private static LocatedModel InCache(HubName name, IReadOnlyList<string> cacheRoots, ModelContent content, RecipePlace place)
@@ -67,8 +72,8 @@ public static class BaseModelLocator
     /// <summary>A link of an interrupted download leads to a blob that is not there: that file is missing, too.</summary>
     private static IReadOnlyList<string> MissingFiles(string directory, ModelContent content)
     {
-        if (!Has(FileOf(content)))
-            return [FileOf(content)];
+        if (!FilesOf(content).Any(Has))
+            return [FilesOf(content)[0]];
         if (content != ModelContent.Weights || Has(ModelFiles.SingleFileName))
             return [];
         return Has(ModelFiles.IndexFileName)

@@ -16,6 +16,6 @@ public enum ModelContent
     /// <summary><c>config.json</c> only: the shape of a model that starts from random weights.</summary>
     Shape,
 
-    /// <summary><c>tokenizer.json</c>.</summary>
+    /// <summary><c>tokenizer.json</c>, or a SentencePiece model in its place.</summary>
     Tokenizer,
 }

@@ -73,6 +73,9 @@ public sealed class Tokenizer
     /// <summary>The file's <c>padding</c> section; null where there is none.</summary>
     public PaddingOptions? Padding => pipeline.Padding;
 
+    /// <summary>The files of which one makes a directory a tokenizer, in the order in which they are looked for.</summary>
+    public static IReadOnlyList<string> FileNames { get; } = ["tokenizer.json", .. SentencePieceConverter.FileNames];
+
     /// <summary>Reads tokenizer.json, or the SentencePiece model where there is none; tokenizer_config.json, special_tokens_map.json and chat_template.jinja.</summary>
     /// <param name="sink">Gets warnings, such as gaps in the ids.</param>
     /// <exception cref="DiagnosticException">LB02xx: a file is missing or damaged, or asks for what is not supported.</exception>

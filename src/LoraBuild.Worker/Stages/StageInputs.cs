@@ -4,6 +4,7 @@ using LoraBuild.Core.Data;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Models;
 using LoraBuild.Core.Recipes;
+using LoraBuild.Core.Tokenizers;
 
 namespace LoraBuild.Worker.Stages;
 
@@ -143,7 +144,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
             return;
         }
 
-        foreach (string name in TokenizerFiles)
+        foreach (string name in TokenizerFiles.Union(Tokenizer.FileNames))
         {
             if (File.Exists(Path.Combine(directory, name)))
                 AddFile(inputs, "tokenizer/" + name, Path.Combine(directory, name));

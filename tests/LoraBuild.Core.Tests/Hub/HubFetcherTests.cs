@@ -76,6 +76,24 @@ public sealed class HubFetcherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_tokenizer_may_be_a_SentencePiece_model()
+    {
+        hub.Server.Files["tokenizer.model"] = hub.Server.Files["tokenizer.json"];
+        hub.Server.Files.Remove("tokenizer.json");
+        await hub.Fetch(content: ModelContent.Tokenizer);
+        Assert.Equal(hub.Snapshot, BaseModelLocator.Locate("org/tiny", [hub.Cache], content: ModelContent.Tokenizer).Directory);
+        Assert.Equal(hub.Snapshot, BaseModelLocator.Locate(hub.Snapshot, [], content: ModelContent.Tokenizer).Directory);
+    }
+
+    [Fact]
+    public async Task The_license_of_the_listing_is_kept_for_model_cards()
+    {
+        await hub.Fetch();
+        Assert.Equal("apache-2.0", HubCache.ReadLicense(hub.Snapshot));
+        Assert.Null(HubCache.ReadLicense(hub.Directory));
+    }
+
+    [Fact]
     public async Task A_revision_is_remembered_under_its_own_name()
     {
         hub.Server.Revisions.Add("refs/pr/1");

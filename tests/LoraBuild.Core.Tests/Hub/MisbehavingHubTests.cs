@@ -96,6 +96,18 @@ public sealed class MisbehavingHubTests : IDisposable
     }
 
     [Fact]
+    public async Task A_mirror_whose_machines_give_different_ETags_is_believed_by_the_hash()
+    {
+        TamperWeights((_, reply) =>
+        {
+            reply.Headers["ETag"] = $"\"{Interlocked.Increment(ref served)}\"";
+            return reply;
+        });
+        await hub.Fetch();
+        hub.AssertComplete();
+    }
+
+    [Fact]
     public async Task Too_many_requests_are_waited_out_as_long_as_the_server_asks()
     {
         hub.Server.Tamper = (_, reply) => Interlocked.Increment(ref served) == 1 ? HubReply.Of(429, "", ("Retry-After", "17")) : reply;
