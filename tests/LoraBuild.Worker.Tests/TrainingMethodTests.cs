@@ -22,6 +22,25 @@ public sealed class TrainingMethodTests : IDisposable
         Assert.True(File.Exists(worker.In("out", "merged", "model.safetensors")));
     }
 
+    [Theory]
+    [InlineData("dpo", "")]
+    [InlineData("simpo", "")]
+    [InlineData("kto", ", packing: false")]
+    public void Preference_pairs_train_evaluate_and_merge(string loss, string template)
+    {
+        WriteRecipe("adapter: { r: 2, target_modules: [q_proj] }");
+        string[] changes = [
+            "dataset.sources=[{path: pairs.jsonl, format: preference}]", $"train.preference.loss={loss}", "template={ loss: all" + template + " }", "train.max_steps=3"];
+        File.WriteAllLines(worker.In("pairs.jsonl"), Enumerable.Range(0, 12).Select(i => $$"""{"prompt": [{"role": "user", "content": "{{i}}?"}], "chosen": [{"role": "assistant", "content": "it is {{i}}"}], "rejected": [{"role": "assistant", "content": "who knows"}]}"""));
+        foreach (string verb in new[] { "train", "evaluate", "merge" })
+        {
+            Outcome outcome = worker.Run("", [verb, "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), .. changes.SelectMany(c => new[] { "--set", c })]);
+            Assert.True(outcome.ExitCode == 0, $"{verb}: {outcome.Error}");
+        }
+
+        Assert.Contains("rewards/margins", File.ReadAllText(worker.In("out", "metrics.jsonl")), StringComparison.Ordinal);
+    }
+
     public void Dispose() => worker.Dispose();
 
     private void WriteRecipe(string sections)

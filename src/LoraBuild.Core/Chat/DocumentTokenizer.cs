@@ -98,6 +98,9 @@ internal sealed class DocumentTokenizer
         return Cut(result with { FullLength = fullLength }, dropped);
     }
 
+    /// <summary>Of a preference pair only the answers are compared, whatever the recipe trains otherwise.</summary>
+    private string LossOf(Conversation document) => document.Half is null ? section.Loss : "assistant";
+
     private Conversation WithSystem(Conversation document)
     {
         if (section.System is not { Length: > 0 } system || document.Messages[0].Role is "system" or "developer")
@@ -133,7 +136,7 @@ internal sealed class DocumentTokenizer
     private TokenizedDocument TokenizePlain(Conversation document)
     {
         string text = document.Text ?? (document.Prompt + document.Completion);
-        int start = document.Text is null && section.Loss != "all" ? PyText.Length(document.Prompt ?? "") : 0;
+        int start = document.Text is null && LossOf(document) != "all" ? PyText.Length(document.Prompt ?? "") : 0;
         Encoding encoding = tokenizer.Encode(text, addSpecialTokens: true, splitSpecialTokens: true);
         List<int> ids = [.. encoding.Ids];
         List<int> labels = [.. TokenLabels.FromRanges(encoding, [(start, PyText.Length(text))])];
@@ -156,7 +159,7 @@ internal sealed class DocumentTokenizer
     private TokenizedDocument TokenizeConversation(Conversation conversation)
     {
         InjectionGuard guard = new(controls);
-        RenderedConversation rendered = TargetRanges.Render(template!, guard.Protect(conversation), variables, section.Loss, section.Now);
+        RenderedConversation rendered = TargetRanges.Render(template!, guard.Protect(conversation), variables, LossOf(conversation), section.Now);
         List<int> ids = [];
         List<int> labels = [];
         List<string> unknown = [];

@@ -8,20 +8,32 @@ namespace LoraBuild.Core.Data;
 
 public static class CanonicalForm
 {
+    internal const string Chosen = "chosen";
+    internal const string RejectedHalf = "rejected";
+
     // Korean stays readable; the file is no HTML.
     private static readonly JsonSerializerOptions Readable = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>The whole line, without its end.</summary>
+    /// <summary>The whole line, without its end; of a preference pair two lines, the better answer first.</summary>
     public static string ToLine(Conversation document)
     {
+        if (document.Rejected is { } rejected)
+        {
+            string first = ToLine(document with { Rejected = null, Half = Chosen });
+            return first + "\n" + ToLine(rejected with { Half = RejectedHalf, SourceFile = document.SourceFile, SourceLine = document.SourceLine });
+        }
+
         JsonObject line = Content(document);
+        if (document.Half is not null)
+            line["pair"] = document.Half;
         line["source"] = document.SourceFile;
         line["line"] = document.SourceLine;
         return line.ToJsonString(Readable);
     }
 
     /// <summary>SHA-256 over the content alone; where it comes from does not matter.</summary>
-    public static byte[] Hash(Conversation document) => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(Content(document), Readable));
+    public static byte[] Hash(Conversation document) => SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(
+        document.Rejected is { } rejected ? new JsonObject { [Chosen] = Content(document), [RejectedHalf] = Content(rejected) } : Content(document), Readable));
 
     public static Conversation FromLine(string line)
     {
@@ -33,6 +45,7 @@ public static class CanonicalForm
             Prompt = (string?)row["prompt"],
             Completion = (string?)row["completion"],
             Text = (string?)row["text"],
+            Half = (string?)row["pair"],
             SourceFile = (string?)row["source"] ?? "",
             SourceLine = (int?)row["line"] ?? 0,
         };

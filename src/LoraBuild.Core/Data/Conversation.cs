@@ -28,6 +28,12 @@ public sealed record Conversation
     /// <summary>Plain text; all of it is a target.</summary>
     public string? Text { get; init; }
 
+    /// <summary>Of a preference pair this document is the better answer to a prompt and that one the worse; null: no pair.</summary>
+    public Conversation? Rejected { get; init; }
+
+    /// <summary>chosen or rejected, as dataset/ has it for each half of a pair; null: no pair.</summary>
+    public string? Half { get; init; }
+
     /// <summary>The file that the document comes from: absolute while it is read, relative to the recipe in dataset/.</summary>
     public string SourceFile { get; init; } = "";
 

@@ -8,6 +8,8 @@ internal static class ConversationChecks
     /// <summary>True when the document can be trained; else it was rejected.</summary>
     public static bool Check(Conversation document, DataFindings findings)
     {
+        if (document.Rejected is { } rejected)
+            return Check(document with { Rejected = null }, findings) && Check(rejected, findings);
         (string file, int line) = (document.SourceFile, document.SourceLine);
         if (document.Text is not null || document.Completion is not null)
         {

@@ -1,4 +1,4 @@
-// Turns a row into a conversation: OpenAI messages, ShareGPT, Alpaca, prompt and completion, plain text, or columns that the recipe names.
+// Turns a row into a conversation: OpenAI messages, ShareGPT, Alpaca, prompt and completion, preference pairs, plain text, or columns that the recipe names.
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -13,7 +13,7 @@ internal sealed class RowException(string code, string message) : Exception(mess
 internal static class ConversationReader
 {
     /// <summary>Our names of columns; the recipe's <c>columns</c> maps them to the source's.</summary>
-    public static readonly string[] Roles = ["messages", "conversations", "tools", "system", "history", "instruction", "input", "output", "prompt", "response", "completion", "text"];
+    public static readonly string[] Roles = ["messages", "conversations", "tools", "system", "history", "instruction", "input", "output", "prompt", "response", "completion", "chosen", "rejected", "text"];
 
     /// <exception cref="RowException">LB0102: the columns are of no known format; LB0105: a field has the wrong type.</exception>
     public static Conversation Read(JsonObject row, string format, IReadOnlyDictionary<string, string> columns, string file, int line)
@@ -27,10 +27,12 @@ internal static class ConversationReader
             "alpaca" => FromAlpaca(fields, row),
             "chat" => new Conversation { Messages = Turns(fields, Text(fields, "prompt", row), Text(fields, "response", row)) },
             "completion" => FromCompletion(fields, row),
+            "preference" => PreferenceReader.Read(fields, Names(row)),
             "text" => new Conversation { Text = Text(fields, "text", row) },
             _ => throw new RowException("LB0102", $"the format '{kind}' is not read here"),
         };
-        return conversation with { Tools = Tools(fields), SourceFile = file, SourceLine = line };
+        JsonArray? tools = Tools(fields);
+        return conversation with { Tools = tools, SourceFile = file, SourceLine = line, Rejected = conversation.Rejected is { } rejected ? rejected with { Tools = tools, SourceFile = file, SourceLine = line } : null };
     }
 
     /// <summary>A message with its role and content first and all other fields behind them.</summary>
@@ -88,20 +90,20 @@ internal static class ConversationReader
             return "sharegpt";
         if (fields.ContainsKey("instruction") && fields.ContainsKey("output"))
             return "alpaca";
+        if (fields.ContainsKey("chosen") && fields.ContainsKey("rejected"))
+            return "preference";
         if (fields.ContainsKey("prompt") && fields.ContainsKey("response"))
             return "chat";
         if (fields.ContainsKey("prompt") && fields.ContainsKey("completion"))
             return "completion";
-        if (fields.ContainsKey("chosen") && fields.ContainsKey("rejected"))
-            throw new RowException("LB0111", "preference pairs (chosen, rejected) are not trained yet");
         if (fields.ContainsKey("text"))
             return "text";
-        throw new RowException("LB0102", $"the format is not known from the columns {Names(row)}. Known are messages | conversations | instruction+output | prompt+response | prompt+completion | text; name others in the source's columns, such as columns: {{prompt: question, response: answer}}");
+        throw new RowException("LB0102", $"the format is not known from the columns {Names(row)}. Known are messages | conversations | instruction+output | prompt+response | prompt+completion | chosen+rejected | text; name others in the source's columns, such as columns: {{prompt: question, response: answer}}");
     }
 
     private static string Names(JsonObject row) => row.Count == 0 ? "no columns" : string.Join(", ", row.Select(f => f.Key).Take(20));
 
-    private static Conversation FromMessages(JsonNode node)
+    internal static Conversation FromMessages(JsonNode node)
     {
         if (Parsed(node) is not JsonArray array)
             throw new RowException("LB0105", "'messages' must be a list of messages");
@@ -197,7 +199,7 @@ internal static class ConversationReader
     }
 
     /// <summary>In csv and tsv a list stands as JSON text in its field.</summary>
-    private static JsonNode? Parsed(JsonNode? node)
+    internal static JsonNode? Parsed(JsonNode? node)
     {
         if (node is not JsonValue value || !value.TryGetValue(out string? text) || !text.TrimStart().StartsWith('['))
             return node is JsonValue empty && empty.TryGetValue(out string? blank) && blank.Length == 0 ? null : node;

@@ -17,11 +17,7 @@ internal sealed class SourceReader(Recipe recipe, DataFindings findings, IDiagno
         int tokenDocuments = 0;
         foreach (string path in SourceFiles.Expand(source, sink))
         {
-            if (source.Format == "preference")
-            {
-                Report("LB0111", "preference data (chosen, rejected) is not trained yet; formats that are: messages, sharegpt, alpaca, completion, text, tokens", source);
-            }
-            else if (source.Format == "tokens" || (source.Format == "auto" && Path.GetExtension(path) == ".safetensors"))
+            if (source.Format == "tokens" || (source.Format == "auto" && Path.GetExtension(path) == ".safetensors"))
             {
                 tokenDocuments += ReadTokens(path, reports);
             }

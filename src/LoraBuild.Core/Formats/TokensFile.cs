@@ -20,6 +20,18 @@ public sealed record TokenDocuments(int[] InputIds, int[] Labels, long[] Offsets
 
     public int Count => Offsets.Length - 1;
 
+    /// <summary>Of preference pairs the better answers; all documents where there are no pairs.</summary>
+    public TokenDocuments BetterAnswers()
+    {
+        if (!IsPairs)
+            return this;
+        TokenDocument[] better = [.. Enumerable.Range(0, Count / 2).Select(pair => this[2 * pair])];
+        long[] offsets = new long[better.Length + 1];
+        for (int i = 0; i < better.Length; i++)
+            offsets[i + 1] = offsets[i] + better[i].Length;
+        return new TokenDocuments([.. better.SelectMany(d => d.InputIds.ToArray())], [.. better.SelectMany(d => d.Labels.ToArray())], offsets);
+    }
+
     public TokenDocument this[int document]
     {
         get

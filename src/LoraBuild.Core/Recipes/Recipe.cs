@@ -174,6 +174,8 @@ public sealed record TrainSection
 
     /// <summary>0 switches clipping off.</summary>
     public double MaxGradNorm { get; init; } = 1.0;
+    /// <summary>Where the documents are preference pairs.</summary>
+    public PreferenceSection Preference { get; init; } = new();
     public double LabelSmoothingFactor { get; init; }
 
     /// <summary>NEFTune; null: no noise.</summary>
@@ -188,6 +190,29 @@ public sealed record TrainSection
     public int SaveTotalLimit { get; init; } = 3;
     public bool LoadBestModelAtEnd { get; init; } = true;
     public int? EarlyStoppingPatience { get; init; }
+}
+
+public sealed record PreferenceSection
+{
+    /// <summary>dpo | ipo | simpo | orpo | kto.</summary>
+    public string Loss { get; init; } = "dpo";
+
+    /// <summary>β; of ORPO λ.</summary>
+    public double Beta { get; init; } = 0.1;
+
+    /// <summary>Of dpo and simpo.</summary>
+    public double LabelSmoothing { get; init; }
+
+    /// <summary>dpo over means instead of sums.</summary>
+    public bool LengthNormalized { get; init; }
+
+    /// <summary>dpo without the reference.</summary>
+    public bool ReferenceFree { get; init; }
+
+    /// <summary>simpo's margin.</summary>
+    public double SimpoGamma { get; init; } = 0.5;
+    public double DesirableWeight { get; init; } = 1.0;
+    public double UndesirableWeight { get; init; } = 1.0;
 }
 
 public sealed record EvaluateSection

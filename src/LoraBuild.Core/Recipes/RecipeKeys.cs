@@ -138,6 +138,7 @@ public static class RecipeKeys
     private static IEnumerable<BoundKey<Recipe>> TrainTable()
     {
         KeyGroup<Recipe, TrainSection> keys = new("train.", Defaults, r => r.Train, (r, s) => r with { Train = s });
+        KeyGroup<Recipe, PreferenceSection> preference = new("train.preference.", Defaults, r => r.Train.Preference, (r, s) => r with { Train = r.Train with { Preference = s } });
         yield return keys.Key("num_train_epochs", Number(0, isAbove: true, common: "1–5"), s => s.NumTrainEpochs, (s, v) => s with { NumTrainEpochs = v }, "Passes over the training documents; a fraction ends inside a pass.", Train);
         yield return keys.Key("max_steps", Optional(Integer(1, common: "100–10000")), s => s.MaxSteps, (s, v) => s with { MaxSteps = v }, "Optimizer steps; when given, num_train_epochs is not used.", Train);
         yield return keys.Key("per_device_train_batch_size", Integer(1, common: "1–16"), s => s.PerDeviceTrainBatchSize, (s, v) => s with { PerDeviceTrainBatchSize = v }, "Documents of a micro-batch; rows of max_length tokens when packing.", Template, Train);
@@ -155,6 +156,14 @@ public static class RecipeKeys
         yield return keys.Key("adam_beta2", Number(0, 1, isBelow: true, common: "0.95–0.999"), s => s.AdamBeta2, (s, v) => s with { AdamBeta2 = v }, "Decay of the second moment of AdamW and Lion.", Train);
         yield return keys.Key("adam_epsilon", Number(0, 1, isAbove: true, common: "1e-8"), s => s.AdamEpsilon, (s, v) => s with { AdamEpsilon = v }, "Added to the root of the second moment.", Train);
         yield return keys.Key("max_grad_norm", Number(0, common: "0.3–1"), s => s.MaxGradNorm, (s, v) => s with { MaxGradNorm = v }, "Gradients are scaled down to this norm; 0: never.", Train);
+        yield return preference.Key("loss", Choice("dpo", "ipo", "simpo", "orpo", "kto"), s => s.Loss, (s, v) => s with { Loss = v }, "The loss of preference pairs (format: preference); other data do not use it.", Train);
+        yield return preference.Key("beta", Number(0, isAbove: true, common: "0.1; simpo 2–2.5"), s => s.Beta, (s, v) => s with { Beta = v }, "How strongly the answers are held to the reference; of orpo the weight of the odds ratio.", Train);
+        yield return preference.Key("label_smoothing", Number(0, 0.5, isBelow: true, common: "0–0.3"), s => s.LabelSmoothing, (s, v) => s with { LabelSmoothing = v }, "Share of pairs thought to be labelled the wrong way round (dpo, simpo).", Train);
+        yield return preference.Key("length_normalized", Flag, s => s.LengthNormalized, (s, v) => s with { LengthNormalized = v }, "dpo over the mean of an answer's tokens instead of their sum.", Train);
+        yield return preference.Key("reference_free", Flag, s => s.ReferenceFree, (s, v) => s with { ReferenceFree = v }, "dpo without the reference model, which is the model without its adapter.", Train);
+        yield return preference.Key("simpo_gamma", Number(0, common: "0.5–1.5"), s => s.SimpoGamma, (s, v) => s with { SimpoGamma = v }, "simpo's margin between the answers.", Train);
+        yield return preference.Key("desirable_weight", Number(0, isAbove: true, common: "1"), s => s.DesirableWeight, (s, v) => s with { DesirableWeight = v }, "kto's weight of chosen answers.", Train);
+        yield return preference.Key("undesirable_weight", Number(0, isAbove: true, common: "1"), s => s.UndesirableWeight, (s, v) => s with { UndesirableWeight = v }, "kto's weight of rejected answers.", Train);
         yield return keys.Key("label_smoothing_factor", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.LabelSmoothingFactor, (s, v) => s with { LabelSmoothingFactor = v }, "Part of a target that is spread evenly over the vocabulary in the training loss.", Train);
         yield return keys.Key("neftune_noise_alpha", Optional(Number(0, isAbove: true, common: "5–15")), s => s.NeftuneNoiseAlpha, (s, v) => s with { NeftuneNoiseAlpha = v }, "NEFTune: noise on embeddings while training, scaled by alpha / √(length · width); null: none.", Train);
         yield return keys.Key("shuffle", Flag, s => s.Shuffle, (s, v) => s with { Shuffle = v }, "Whether each epoch has an order of its own; false: file order.", Template, Train);

@@ -21,11 +21,6 @@ internal static class RecipeSupport
                 Report(recipe.PlaceOf(key), key, value, instead, sink);
         }
 
-        foreach (DatasetSource source in recipe.Dataset.Sources.Concat(recipe.Dataset.Split.EvalSources))
-        {
-            if (source.Format == "preference")
-                Report(source.Place, "dataset.sources[].format", source.Format, "messages, sharegpt, alpaca, completion, text or tokens", sink);
-        }
     }
 
     private static void Report(RecipePlace place, string key, string value, string instead, IDiagnosticSink sink) =>

@@ -2,6 +2,7 @@
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Training.Optimizers;
+using LoraBuild.Engine.Training.Preference;
 
 namespace LoraBuild.Engine.Training;
 
@@ -37,6 +38,7 @@ public static class TrainOptionsBuilder
             AdamBeta2 = train.AdamBeta2,
             AdamEpsilon = train.AdamEpsilon,
             MaxGradNorm = train.MaxGradNorm,
+            Preference = PreferenceOf(train.Preference),
             LabelSmoothing = train.LabelSmoothingFactor,
             NeftuneNoiseAlpha = train.NeftuneNoiseAlpha,
             LoggingSteps = train.LoggingSteps,
@@ -72,6 +74,25 @@ public static class TrainOptionsBuilder
         "adafactor" => OptimizerKind.Adafactor,
         "lion" => OptimizerKind.Lion,
         string other => throw NotSupported(recipe, "train.optim", other, "adamw, sgd, adafactor, lion"),
+    };
+
+    private static PreferenceOptions PreferenceOf(PreferenceSection section) => new()
+    {
+        Loss = section.Loss switch
+        {
+            "dpo" => PreferenceLossKind.Dpo,
+            "ipo" => PreferenceLossKind.Ipo,
+            "simpo" => PreferenceLossKind.SimPo,
+            "orpo" => PreferenceLossKind.Orpo,
+            _ => PreferenceLossKind.Kto,
+        },
+        Beta = section.Beta,
+        LabelSmoothing = section.LabelSmoothing,
+        IsLengthNormalized = section.LengthNormalized,
+        IsReferenceFree = section.ReferenceFree,
+        Gamma = section.SimpoGamma,
+        DesirableWeight = section.DesirableWeight,
+        UndesirableWeight = section.UndesirableWeight,
     };
 
     private static void Require(Recipe recipe, bool holds, string key, string value, string allowed)

@@ -18,7 +18,7 @@ internal static class EvaluateWork
     public static void Run(StageWork work, Compute compute)
     {
         Recipe recipe = work.Recipe;
-        TokenDocuments documents = StageTokens.Read(work.Layout, "eval");
+        TokenDocuments documents = StageTokens.Read(work.Layout, "eval").BetterAnswers();
         if (documents.Count == 0)
             throw NothingHeldOut(recipe);
         SampleAnswers? samples = SampleAnswers.Create(work);

@@ -32,7 +32,8 @@ internal static class SampleQuestions
         using StreamReader reader = new(file, Encoding.UTF8);
         while (questions.Count < Most && reader.ReadLine() is { } line)
         {
-            if (JsonNode.Parse(line)?["messages"] is not JsonArray messages)
+            JsonNode? document = JsonNode.Parse(line);
+            if (document?["messages"] is not JsonArray messages || StringOf(document["pair"]) == "rejected")
                 continue;
             int at = messages.ToList().FindIndex(m => RoleOf(m) == "user");
             if (at < 0 || TextOf(messages[at]) is not { } text)

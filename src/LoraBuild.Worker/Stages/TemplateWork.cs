@@ -30,6 +30,8 @@ internal static class TemplateWork
         AuditReport audit = TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter, options);
         foreach (string line in AuditSummary.Lines(audit))
             work.Reporter.Message(line);
+        if (PreferencePairs.Mark(work.Work) is > 0 and int pairs)
+            work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"template: {pairs:N0} preference pairs to train"));
     }
 
     /// <summary>A link needs a privilege on Windows.</summary>

@@ -219,11 +219,9 @@ public sealed class DatasetPreparationTests : IDisposable
     }
 
     [Fact]
-    public void Preference_data_and_unknown_endings_are_refused_at_the_recipe()
+    public void An_unknown_ending_is_refused_at_the_recipe()
     {
-        data.Write("a.jsonl", DataFixture.Pair);
         data.Write("a.parquet", "x");
-        Assert.Equal("LB0111", data.Errors(data.Recipe("a.jsonl", "preference"))[0].Code);
         Assert.Equal("LB0111", data.Errors(data.Recipe("a.parquet"))[0].Code);
     }
 }

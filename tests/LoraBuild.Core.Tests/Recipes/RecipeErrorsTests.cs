@@ -95,7 +95,6 @@ public sealed class RecipeErrorsTests : IDisposable
     [InlineData("base: { model: x }\ndataset: { sources: data.jsonl }\n", 2, 21, "LB0006", "dataset.sources must be a list of sources, each a map with a path, got data.jsonl.")]
     [InlineData("base: { model: x }\ndataset: { sources: [ { path: a, fromat: text } ] }\n", 2, 34, "LB0005", "unknown key 'fromat' in dataset.sources[]. Did you mean dataset.sources[].format?")]
     [InlineData("base: { model: x }\ndataset: { sources: [ { path: a, weight: 0 } ] }\n", 2, 42, "LB0012", "dataset.sources[].weight must be > 0, got 0. Common values are 0.1–3.")]
-    [InlineData("base: { model: x }\ndataset: { sources: [ { path: a, format: preference } ] }\n", 2, 23, "LB0015", "dataset.sources[].format: preference is not supported yet.")]
     [InlineData("base: { model: x }\ndataset: { sources: [ { path: a } ], split: { eval: 0.5, test: 0.5 } }\n", 2, 64, "LB0010", "dataset.split.eval (0.5) and dataset.split.test (0.5) leave nothing to train on; together they must be < 1.")]
     [InlineData("base: { model: x }\ndataset: { sources: [ { path: a } ], split: { eval: 0 } }\ntrain: { early_stopping_patience: 2 }\n", 3, 35, "LB0010", "train.early_stopping_patience needs an evaluation set, and dataset.split.eval is 0.")]
     [InlineData("base: { model: x, weights: random, quantization: nf4 }\ndataset: { sources: [ { path: a } ] }\n", 1, 50, "LB0010", "base.weights random has fresh weights, which cannot be held as nf4.")]

@@ -3,6 +3,7 @@ using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Training;
 using LoraBuild.Engine.Training.Optimizers;
+using LoraBuild.Engine.Training.Preference;
 
 namespace LoraBuild.Engine.Tests.Training;
 
@@ -21,7 +22,8 @@ public sealed class TrainOptionsBuilderTests
                 NumTrainEpochs = 4, MaxSteps = 5, PerDeviceTrainBatchSize = 6, GradientAccumulationSteps = 7, LearningRate = 8, LrSchedulerType = "linear",
                 WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13, AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false,
                 LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19, LoadBestModelAtEnd = false, EarlyStoppingPatience = 20,
-                LabelSmoothingFactor = 0.24, NeftuneNoiseAlpha = 25, Optim = "sgd", SgdMomentum = 21, LoraplusLrRatio = 22, LrSchedulerKwargs = new Dictionary<string, string> { ["num_cycles"] = "23" },
+                LabelSmoothingFactor = 0.24, Preference = new PreferenceSection { Loss = "kto", Beta = 30, LabelSmoothing = 31, LengthNormalized = true, ReferenceFree = true, SimpoGamma = 32, DesirableWeight = 33, UndesirableWeight = 34 },
+                NeftuneNoiseAlpha = 25, Optim = "sgd", SgdMomentum = 21, LoraplusLrRatio = 22, LrSchedulerKwargs = new Dictionary<string, string> { ["num_cycles"] = "23" },
             },
         };
         TrainOptions expected = new()
@@ -29,7 +31,8 @@ public sealed class TrainOptionsBuilderTests
             Seed = 1, Packing = false, MaxLength = 2, EvaluationBatchTokens = 3, NumTrainEpochs = 4, MaxSteps = 5, BatchSize = 6, AccumulationSteps = 7,
             LearningRate = 8, Schedule = LearningRateScheduleKind.Linear, WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13,
             AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false, LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19,
-            LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, LabelSmoothing = 0.24, NeftuneNoiseAlpha = 25, Optimizer = OptimizerKind.Sgd, SgdMomentum = 21, LoraPlusRatio = 22,
+            LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, LabelSmoothing = 0.24, Preference = new PreferenceOptions { Loss = PreferenceLossKind.Kto, Beta = 30, LabelSmoothing = 31, IsLengthNormalized = true, IsReferenceFree = true, Gamma = 32, DesirableWeight = 33, UndesirableWeight = 34 },
+            NeftuneNoiseAlpha = 25, Optimizer = OptimizerKind.Sgd, SgdMomentum = 21, LoraPlusRatio = 22,
             ScheduleArguments = new ScheduleArguments { NumCycles = 23 }, ExternalIdentity = "x",
         };
         Assert.Equal(expected, TrainOptionsBuilder.From(recipe, "x"));
