@@ -1,4 +1,5 @@
 // ApplyChatTemplate: dataset/ and the tokenizer → tokens/.
+using System.Globalization;
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Engine.Training;
