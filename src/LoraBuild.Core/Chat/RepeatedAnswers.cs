@@ -7,14 +7,15 @@ internal sealed class RepeatedAnswers
     public const int Fewest = 10;
     public const double Share = 0.1;
 
-    private readonly Dictionary<ulong, int> counts = [];
+    private readonly Dictionary<ulong, (int Count, string File, int Line)> seen = [];
     private string text = "";
     private ulong hash;
 
     /// <summary>Conversations that hold the commonest answer.</summary>
     public int Most { get; private set; }
 
-    public (string File, int Line) FirstSeenOften { get; private set; } = ("", 0);
+    /// <summary>Where the commonest answer stands first.</summary>
+    public (string File, int Line) First => seen.TryGetValue(hash, out (int Count, string File, int Line) first) ? (first.File, first.Line) : ("", 0);
 
     public string Text => text.Length <= 60 ? text : text[..60] + "…";
 
@@ -24,13 +25,10 @@ internal sealed class RepeatedAnswers
         foreach (string answer in answers)
         {
             ulong key = DocumentFacts.HashExact(answer);
-            int count = counts[key] = counts.GetValueOrDefault(key) + 1;
-            if (count <= Most)
-                continue;
-            Most = count;
-            if (key == hash)
-                continue;
-            (hash, text, FirstSeenOften) = (key, answer.ReplaceLineEndings(" "), (file, line));
+            (int Count, string File, int Line) entry = seen.TryGetValue(key, out (int Count, string File, int Line) before) ? before with { Count = before.Count + 1 } : (1, file, line);
+            seen[key] = entry;
+            if (entry.Count > Most)
+                (Most, hash, text) = (entry.Count, key, answer.ReplaceLineEndings(" "));
         }
     }
 

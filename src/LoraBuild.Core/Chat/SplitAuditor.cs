@@ -113,7 +113,7 @@ internal sealed class SplitAuditor(string split, TemplateSection section, Tokeni
     public void Finish()
     {
         if (answers.IsSuspicious(Conversations))
-            findings.Warn("LB0333", $"{answers.Most} of {Conversations} conversations of {split} hold the same answer: \"{answers.Text}\". Remove most of them, unless the model is to say it that often.", answers.FirstSeenOften.File, answers.FirstSeenOften.Line);
+            findings.Warn("LB0333", $"{answers.Most} of {Conversations} conversations of {split} hold the same answer: \"{answers.Text}\". Remove most of them, unless the model is to say it that often.", answers.First.File, answers.First.Line);
     }
 
     public SplitAudit ToAudit()
@@ -132,16 +132,18 @@ internal sealed class SplitAuditor(string split, TemplateSection section, Tokeni
             LengthStatistics.Of(targets));
     }
 
+    private static string SpecialTokens(IReadOnlyList<string> tokens) => tokens.Count == 1 ? "the special token" : "the special tokens";
+
     private static double Share(long part, long whole) => whole == 0 ? 0 : Math.Round(part / (double)whole, 4);
 
     private void CheckWords(TokenizedDocument document, DocumentPlace place)
     {
         keptAsText += document.Injected.Count;
         if (document.Injected.Count > 0)
-            Warn("LB0317", $"A message that is not the assistant's holds the special token {string.Join(", ", document.Injected)}; it is kept as text and does not act as a control token.", place);
+            Warn("LB0317", $"A message that is not the assistant's holds {SpecialTokens(document.Injected)} {string.Join(", ", document.Injected)}; kept as text here, not a control token.", place);
         inAnswers += document.SpokenControls.Count;
         if (document.SpokenControls.Count > 0)
-            Warn("LB0332", $"The assistant's words hold the special token {string.Join(", ", document.SpokenControls)}, which acts as a control token there and is trained as one. Remove it, unless the model is to say it.", place);
+            Warn("LB0332", $"The assistant's words hold {SpecialTokens(document.SpokenControls)} {string.Join(", ", document.SpokenControls)}: a control token there, and trained as one. Remove it, unless the model is to say it.", place);
         changedRenderings += document.ChangesRendering ? 1 : 0;
         if (document.ChangesRendering)
             Warn("LB0330", $"The template looks for the special token {string.Join(", ", document.Injected)} in the words and writes something else when it finds it. Here it is kept as text and not found, so what is trained differs from what the template gives for this conversation. Remove the token from the data.", place);

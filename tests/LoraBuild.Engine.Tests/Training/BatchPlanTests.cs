@@ -18,6 +18,20 @@ public sealed class BatchPlanTests
     }
 
     [Fact]
+    public void The_rows_of_an_epoch_are_those_that_its_steps_train()
+    {
+        foreach (bool isPacked in new[] { false, true })
+        {
+            BatchPlan plan = BatchPlan.Create([5, 9, 3, 8, 2, 7, 4], InOrder with { Packing = isPacked, MaxLength = 10, Shuffle = true });
+            IReadOnlyList<int[]>[] batches = [.. plan.RowsOfEpoch(0)];
+            Assert.Equal(
+                Enumerable.Range(0, plan.StepsPerEpoch).SelectMany(plan.MicroBatchesOf).Select(b => string.Join(',', b)),
+                batches.Select(b => string.Join(',', b.SelectMany(row => row))));
+            Assert.All(batches.SelectMany(b => b), row => Assert.True(isPacked || row.Length == 1));
+        }
+    }
+
+    [Fact]
     public void The_last_incomplete_accumulation_of_an_epoch_is_a_step()
     {
         BatchPlan plan = BatchPlan.Create(Lengths(10), InOrder with { NumTrainEpochs = 2 }); // 5 micro-batches, 3 steps a pass
