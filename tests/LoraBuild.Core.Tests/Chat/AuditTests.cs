@@ -2,7 +2,6 @@
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
-using LoraBuild.Core.Recipes;
 using static LoraBuild.Core.Tests.Chat.AuditFixture;
 
 namespace LoraBuild.Core.Tests.Chat;

@@ -109,6 +109,27 @@ public sealed class AuditTruncationTests
         Assert.Equal(("LB0309", audit.Data.At("out/dataset/train.jsonl"), 1), (error.Code, error.File!, error.Line));
     }
 
+    [Fact]
+    public void A_tokenizer_with_more_ids_than_the_model_has_rows_is_an_error_at_its_config()
+    {
+        using AuditFixture audit = new();
+        Directory.CreateDirectory(audit.Data.At("model"));
+        File.Copy(Path.Combine(Recipes.RecipeFixture.Repository, "tests", "LoraBuild.EndToEnd.Tests", "fixtures", "tiny-model", "config.json"), audit.Data.At("model/config.json"));
+        Diagnostic error = Assert.Single(audit.Errors([Short], r => r with { Base = r.Base with { Model = audit.Data.At("model") } }));
+        Assert.Equal(("LB0320", audit.Data.At("model/config.json")), (error.Code, error.File));
+        Assert.Contains("its vocabulary has 272 ids", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_dataset_the_stage_names_the_one_before()
+    {
+        using AuditFixture audit = new();
+        audit.Data.Write("a.jsonl", Short);
+        DiagnosticException error = Assert.Throws<DiagnosticException>(() => TemplateStage.Run(audit.Data.Recipe("a.jsonl"), audit.Data.Output, audit.TokenizerFolder, audit.Data.Bag));
+        Assert.Equal("LB0308", error.Diagnostics[0].Code);
+        Assert.False(Directory.Exists(audit.Data.Output));
+    }
+
     private static Recipe Cut(Recipe recipe) => recipe with { Template = recipe.Template with { MaxLength = 30, Truncation = "cut" } };
 
     private static Recipe Skip(Recipe recipe) => recipe with { Dataset = recipe.Dataset with { OnError = "skip" } };

@@ -71,6 +71,14 @@ public sealed class DatasetPreparationTests : IDisposable
     }
 
     [Fact]
+    public void An_evaluation_split_that_nothing_fell_into_warns_at_the_sources()
+    {
+        data.Write("a.jsonl", DataFixture.Pair);
+        data.Prepare(data.Recipe("a.jsonl", change: d => d with { Split = new SplitSection { Eval = 0.01 } }));
+        Assert.Equal("LB0114", Assert.Single(data.Bag.All).Code);
+    }
+
+    [Fact]
     public void All_broken_lines_are_reported_together_with_line_and_column_and_nothing_is_written()
     {
         data.Write("a.jsonl", DataFixture.Pair + "\n{\"messages\": [}\n[1]\n{\"x\":1}\n{\"messages\":[{\"role\":\"user\",\"content\":\"q\"}]}\n{\"text\":1}\n{\"text\":\"\\ud83d\"}\n{\"text\":\"a\",\"text\":\"b\"}\n");
