@@ -133,6 +133,9 @@ public sealed class CardTests : IDisposable
         string card = Card("adapter");
         Assert.StartsWith("---\nbase_model: org/tiny\nbase_model_relation: adapter\nlibrary_name: peft\nlicense: gemma\n", card, StringComparison.Ordinal);
         Assert.Contains($"| revision | `v1`, commit `{commit}` |", card, StringComparison.Ordinal);
+        JsonNode manifest = JsonNode.Parse(File.ReadAllText(worker.In("out", "stages", "train.json")))!;
+        Assert.Equal(("org/tiny", "v1", commit), ((string)manifest["base"]!["id"]!, (string)manifest["base"]!["revision"]!, (string)manifest["base"]!["commit"]!));
+        Assert.Equal("", Why("train", "--set", "base.model=org/tiny@v1"));
         Assert.Equal("org/tiny", (string)JsonNode.Parse(File.ReadAllText(worker.In("out", "adapter", "adapter_config.json")))!["base_model_name_or_path"]!);
     }
 

@@ -120,7 +120,7 @@ public static class ModelCardText
     private static void AddRecipe(StringBuilder text, IReadOnlyList<string> recipe)
     {
         if (recipe.Count > 0)
-            text.Append("## Recipe\n\nThe keys of the LoraBuild recipe that decided the weights, defaults included.\n\n").Append(Block("yaml", string.Join('\n', recipe)));
+            text.Append("## Recipe\n\nThe keys of the LoraBuild recipe that decided the weights, defaults included; directories are not named.\n\n").Append(Block("yaml", string.Join('\n', recipe)));
     }
 
     /// <summary>A fenced block; the fence is longer than any in the text.</summary>

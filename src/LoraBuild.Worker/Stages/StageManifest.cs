@@ -8,9 +8,13 @@ namespace LoraBuild.Worker.Stages;
 
 public sealed record OutputContent(string Sha256, long Size);
 
+/// <param name="Revision">As it was asked for; null where the snapshot's directory was named.</param>
+public sealed record HubModel(string Id, string? Revision, string Commit);
+
 /// <param name="Fingerprint">Of everything that decided the outputs.</param>
 /// <param name="Recipe">The keys that the stage read, <c>key: value</c> each.</param>
 /// <param name="Inputs">Name to SHA-256.</param>
+/// <param name="Base">Where the base model came from; null for a stage that reads none, and for a directory outside a cache. Only told: the inputs have its content.</param>
 /// <param name="Outputs">Path relative to the pipeline's directory to content.</param>
 public sealed record StageManifest(
     string Stage,
@@ -18,6 +22,7 @@ public sealed record StageManifest(
     string Tool,
     IReadOnlyList<string> Recipe,
     IReadOnlyDictionary<string, string> Inputs,
+    HubModel? Base,
     IReadOnlyDictionary<string, OutputContent> Outputs)
 {
     internal static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
@@ -36,6 +41,7 @@ public sealed record StageManifest(
                 json["tool"]!.GetValue<string>(),
                 [.. json["recipe"]!.AsArray().Select(n => n!.GetValue<string>())],
                 json["inputs"]!.AsObject().ToDictionary(p => p.Key, p => p.Value!.GetValue<string>()),
+                json["base"] is JsonObject model ? new HubModel(model["id"]!.GetValue<string>(), model["revision"]?.GetValue<string>(), model["commit"]!.GetValue<string>()) : null,
                 json["outputs"]!.AsObject().ToDictionary(p => p.Key, p => new OutputContent(p.Value!["sha256"]!.GetValue<string>(), p.Value!["size"]!.GetValue<long>())));
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or NullReferenceException or FormatException)
@@ -56,6 +62,8 @@ public sealed record StageManifest(
             ["outputs"] = new JsonObject(Outputs.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o =>
                 KeyValuePair.Create<string, JsonNode?>(o.Key, new JsonObject { ["sha256"] = o.Value.Sha256, ["size"] = o.Value.Size }))),
         };
+        if (Base is not null)
+            json.Insert(json.IndexOf("outputs"), "base", new JsonObject { ["id"] = Base.Id, ["revision"] = Base.Revision, ["commit"] = Base.Commit });
         AtomicFile.WriteAllText(path, json.ToJsonString(Json) + "\n");
     }
 

@@ -102,8 +102,11 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
             outputs[file] = new OutputContent(pipeline.Hash(path), new FileInfo(path).Length);
         }
 
-        new StageManifest(StageLayout.VerbOf(stage), state.Fingerprint, ToolVersion.Current, state.Recipe, state.Inputs, outputs).Write(layout.Manifest(stage));
+        new StageManifest(StageLayout.VerbOf(stage), state.Fingerprint, ToolVersion.Current, state.Recipe, state.Inputs, HubModelOf(given), outputs).Write(layout.Manifest(stage));
     }
+
+    private static HubModel? HubModelOf(StageWork work) =>
+        work.State.Inputs.ContainsKey("base/config.json") && work.LocatedBase() is { Id: { } id, Commit: { } commit } model ? new HubModel(id, model.Revision, commit) : null;
 
     /// <summary>Gives what the stage made its name. What it did not make in its work directory (the trainer replaces its own directory) stays.</summary>
     private static void Replace(string output, string made)
