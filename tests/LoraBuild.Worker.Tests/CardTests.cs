@@ -37,7 +37,7 @@ public sealed class CardTests : IDisposable
 
         Assert.Equal(0, Run("export-gguf").ExitCode);
         Assert.Equal(0, Run("evaluate").ExitCode);
-        Assert.Equal("changed: evaluation.json", Why("merge"));
+        Assert.Equal("changed: evaluations/trained.json", Why("merge"));
         Assert.Equal(0, Run("merge").ExitCode);
         JsonNode evaluation = JsonNode.Parse(File.ReadAllText(worker.In("out", "evaluation.json")))!;
         foreach ((string name, string key) in new[] { ("base model", "base"), ("with the adapter", "adapter") })
@@ -81,7 +81,7 @@ public sealed class CardTests : IDisposable
         WriteRecipe();
         Assert.Equal(0, Run("train").ExitCode);
         Assert.Equal(0, Run("evaluate").ExitCode);
-        string file = worker.In("out", "evaluation.json");
+        string file = worker.In("out", "evaluations", "trained.json");
         File.WriteAllText(file, "[" + new string(' ', (int)new FileInfo(file).Length - 2) + "]");
         Outcome outcome = Run("merge");
         Assert.Equal(1, outcome.ExitCode);

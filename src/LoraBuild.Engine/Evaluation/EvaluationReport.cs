@@ -1,37 +1,82 @@
-// evaluation.json: loss and perplexity of base, adapter, merged model and exports on the same held-out tokens.
-using System.Text.Json;
+// The figures of a pipeline as JSON: base and adapter, merged model, exports, all on the same held-out tokens.
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Formats;
 using LoraBuild.Core.IO;
+using LoraBuild.Engine.Merging;
 
 namespace LoraBuild.Engine.Evaluation;
 
-/// <param name="Base">Without the adapter.</param>
-/// <param name="Adapter">With it; after full fine-tuning the trained model.</param>
-/// <param name="Merged">Null until the merged model was measured.</param>
-/// <param name="Gguf">By GGUF type.</param>
-public sealed record EvaluationReport(
-    EvaluationResult Base,
-    EvaluationResult Adapter,
-    EvaluationResult? Merged = null,
-    IReadOnlyDictionary<string, EvaluationResult>? Gguf = null)
+/// <summary>Each stage writes its part; together they are evaluation.json: <c>base</c>, <c>adapter</c>, <c>merged</c>, <c>gguf</c> by type, each with loss, perplexity and tokens.</summary>
+public static class EvaluationReport
 {
     public const string FileName = "evaluation.json";
 
-    private static readonly JsonSerializerOptions Json = new() { WriteIndented = true, NewLine = "\n" };
+    /// <param name="trained">With the adapter; after full fine-tuning the trained model.</param>
+    public static void WriteTrained(string path, EvaluationResult before, EvaluationResult trained) =>
+        Write(path, new JsonObject { ["base"] = Node(before), ["adapter"] = Node(trained) });
 
-    public void Write(string path)
+    /// <param name="heldOut">Of the re-read merged model; null where there are no held-out tokens.</param>
+    /// <param name="drift">Of the merged model against base and adapter, with what was allowed.</param>
+    public static void WriteMerged(string path, EvaluationResult? heldOut, MergeDriftReport drift)
     {
-        JsonObject report = new()
+        JsonObject merged = heldOut is null ? [] : Node(heldOut);
+        merged["drift"] = new JsonObject
         {
-            ["base"] = Node(Base),
-            ["adapter"] = Node(Adapter),
+            ["max_logit_difference"] = drift.MaxLogitDifference,
+            ["max_logit_difference_allowed"] = drift.LogitLimit,
+            ["perplexity"] = drift.PerplexityDrift,
+            ["perplexity_allowed"] = drift.PerplexityLimit,
+            ["tokens"] = drift.Tokens,
         };
-        if (Merged is not null)
-            report["merged"] = Node(Merged);
-        if (Gguf is not null)
-            report["gguf"] = new JsonObject(Gguf.OrderBy(g => g.Key, StringComparer.Ordinal).Select(g => KeyValuePair.Create<string, JsonNode?>(g.Key, Node(g.Value))));
-        AtomicFile.WriteAllText(path, report.ToJsonString(Json) + "\n");
+        Write(path, new JsonObject { ["merged"] = merged });
     }
+
+    /// <param name="merged">Of the merged model, from <see cref="WriteMerged"/>.</param>
+    /// <param name="byType">GGUF type to what the re-read file gives.</param>
+    public static void WriteGguf(string path, EvaluationResult? merged, IReadOnlyDictionary<string, EvaluationResult> byType)
+    {
+        JsonObject gguf = [];
+        foreach ((string type, EvaluationResult result) in byType.OrderBy(g => g.Key, StringComparer.Ordinal))
+        {
+            JsonObject node = Node(result);
+            if (merged is not null)
+                node["perplexity_increase"] = (result.Perplexity / merged.Perplexity) - 1;
+            gguf[type] = node;
+        }
+
+        Write(path, new JsonObject { ["gguf"] = gguf });
+    }
+
+    /// <summary>The merged model's figures, as <see cref="WriteMerged"/> left them; null where it had no held-out tokens or was not measured.</summary>
+    public static EvaluationResult? ReadMerged(string path)
+    {
+        if (!File.Exists(path) || JsonFile.ReadObject(path, "LB0618", "the stage merge writes it")["merged"] is not JsonObject merged || merged["loss"] is null)
+            return null;
+        return new EvaluationResult((double)merged["loss"]!, (double)merged["perplexity"]!, (long)merged["tokens"]!);
+    }
+
+    /// <summary>One file of all parts; written only where that changes it.</summary>
+    public static void Compose(string path, IEnumerable<string> parts)
+    {
+        JsonObject report = [];
+        foreach (string part in parts)
+        {
+            foreach ((string key, JsonNode? value) in JsonFile.ReadObject(part, "LB0618", "a stage wrote it; delete it, and the next build makes it again"))
+                report[key] = value?.DeepClone();
+        }
+
+        string text = Text(report);
+        if (!File.Exists(path) || File.ReadAllText(path) != text)
+            AtomicFile.WriteAllText(path, text);
+    }
+
+    private static void Write(string path, JsonObject report)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        AtomicFile.WriteAllText(path, Text(report));
+    }
+
+    private static string Text(JsonObject report) => report.ToJsonString(JsonFile.Indented) + "\n";
 
     private static JsonObject Node(EvaluationResult result) => new()
     {

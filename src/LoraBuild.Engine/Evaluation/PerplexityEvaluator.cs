@@ -10,6 +10,9 @@ namespace LoraBuild.Engine.Evaluation;
 
 public static class PerplexityEvaluator
 {
+    /// <summary>Where no recipe says otherwise. The size of a batch does not change the loss beyond rounding.</summary>
+    public const int DefaultBatchTokens = 4096;
+
     /// <param name="model">With its adapter as it is switched.</param>
     /// <param name="documents">A token counts where its label is not −100 and something comes before it.</param>
     /// <param name="batchTokens">Largest number of tokens in a forward pass; a longer document has one for itself.</param>

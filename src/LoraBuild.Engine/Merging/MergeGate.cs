@@ -3,6 +3,7 @@ using System.Globalization;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
 using static TorchSharp.torch;
 
@@ -16,25 +17,33 @@ public sealed record MergeGateOptions
     /// <summary>Tokens looked at; their logits are held in memory (tokens × vocabulary × 4 bytes).</summary>
     public int MaxTokens { get; init; } = 512;
 
+    /// <summary>All of the held-out tokens, on which the merged model's perplexity is measured; null: it is not.</summary>
+    public TokenDocuments? HeldOut { get; init; }
+
     /// <summary>Where and in which arithmetic both models run.</summary>
     public LoadOptions Load { get; init; } = new();
 }
+
+/// <param name="HeldOut">The merged model on <see cref="MergeGateOptions.HeldOut"/>.</param>
+public sealed record MergeGateResult(MergeDriftReport Drift, EvaluationResult? HeldOut);
 
 public static class MergeGate
 {
     /// <summary>Compares on the first documents of <paramref name="documents"/>. The models are loaded one after the other, never together.</summary>
     /// <param name="trainedDirectory">A PEFT adapter, or a directory with fully fine-tuned weights and config.json.</param>
     /// <exception cref="DiagnosticException">LB0707: the merged model drifts beyond the bound; LB0708: no document to compare on.</exception>
-    public static MergeDriftReport Check(string modelDirectory, string trainedDirectory, string mergedDirectory, TokenDocuments documents, MergeGateOptions options)
+    /// <exception cref="OperationCanceledException">Between two batches.</exception>
+    public static MergeGateResult Check(string modelDirectory, string trainedDirectory, string mergedDirectory, TokenDocuments documents, MergeGateOptions options, CancellationToken cancellation = default)
     {
-        MergeDriftReport report = Measure(modelDirectory, trainedDirectory, mergedDirectory, documents, options);
+        MergeGateResult result = Measure(modelDirectory, trainedDirectory, mergedDirectory, documents, options, cancellation);
+        MergeDriftReport report = result.Drift;
         if (!report.IsWithinLimits)
             throw new DiagnosticException("LB0707", string.Create(CultureInfo.InvariantCulture, $"the merged model does not answer as base+adapter do: logits differ by up to {report.MaxLogitDifference:g3} (allowed {report.LogitLimit:g3}), perplexity by {report.PerplexityDrift:p3} (allowed {report.PerplexityLimit:p3}), on {report.Tokens} tokens. Merge in a finer type (merge.dtype: float32), or raise merge.max_drift"), mergedDirectory);
-        return report;
+        return result;
     }
 
     /// <summary>The same without judging.</summary>
-    public static MergeDriftReport Measure(string modelDirectory, string trainedDirectory, string mergedDirectory, TokenDocuments documents, MergeGateOptions options)
+    public static MergeGateResult Measure(string modelDirectory, string trainedDirectory, string mergedDirectory, TokenDocuments documents, MergeGateOptions options, CancellationToken cancellation = default)
     {
         List<TokenDocument> chosen = Choose(documents, options.MaxTokens);
         if (chosen.Count == 0)
@@ -52,7 +61,7 @@ public static class MergeGate
         MergeDriftMeter meter = new(merged.LayerCount, Roundoff(mergedDirectory, merged), options.MaxDrift);
         for (int i = 0; i < chosen.Count; i++)
             meter.Add(expected[i], Logits(merged, chosen[i]), chosen[i].Labels.Span);
-        return meter.Report();
+        return new MergeGateResult(meter.Report(), options.HeldOut is null ? null : PerplexityEvaluator.Evaluate(merged, options.HeldOut, PerplexityEvaluator.DefaultBatchTokens, cancellation));
     }
 
     /// <summary>Whole documents while there is room; the first one that does not fit is cut.</summary>

@@ -95,6 +95,11 @@ public sealed class CausalLM : IDisposable
         return new CausalLM(directory, config, spec, weights, options.RequiresGrad);
     }
 
+    /// <summary>A frozen model over weights that came from elsewhere.</summary>
+    /// <param name="weights">As <see cref="ParameterLayout"/> names and orders them; owned by the model.</param>
+    internal static CausalLM FromWeights(string directory, ModelConfig config, DecoderSpec spec, OrderedDictionary<string, Tensor> weights) =>
+        new(directory, config, spec, weights, isFullyTrained: false);
+
     /// <param name="observe">Called with 0 and the input of the first layer, then with i + 1 and the output of layer i, each [P, hidden] and valid during the call.</param>
     /// <returns>[P, hidden] after the final norm, attached to the caller's dispose scope.</returns>
     public Tensor HiddenStates(PackedBatch batch, Action<int, Tensor>? observe = null) => Forward(batch, null, observe);

@@ -124,7 +124,7 @@ internal static class CardWork
         }
         catch (Exception e) when (e is InvalidOperationException or FormatException or NullReferenceException or JsonException)
         {
-            throw new DiagnosticException("LB0835", $"evaluation.json is not as the stage evaluate writes it: {e.Message} Delete it; the next build makes it again.", file);
+            throw new DiagnosticException("LB0835", $"the figures are not as the stage evaluate writes it: {e.Message} Delete it; the next build makes it again.", file);
         }
     }
 

@@ -1,4 +1,4 @@
-// EvaluatePerplexity: loss and perplexity on held-out tokens before and after training → evaluation.json; answers → samples.md.
+// EvaluatePerplexity: loss and perplexity on held-out tokens before and after training → evaluations/trained.json; answers → samples.md.
 using System.Globalization;
 using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
@@ -47,7 +47,7 @@ internal static class EvaluateWork
             answersAfter = samples?.Answer(model, work.Cancellation);
         }
 
-        new EvaluationReport(before, after).Write(work.At(work.Layout.Evaluation));
+        EvaluationReport.WriteTrained(work.At(work.Layout.Evaluation), before, after);
         SamplesReport.Write(work.At(work.Layout.Samples), recipe.Name, samples is null ? [] : samples.Report(answersBefore!, answersAfter!));
 
         EvaluationResult Measure(CausalLM measured, string what)

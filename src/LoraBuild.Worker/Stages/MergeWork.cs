@@ -3,6 +3,7 @@ using System.Globalization;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Merging;
 using LoraBuild.Engine.Models;
 
@@ -31,15 +32,24 @@ internal static class MergeWork
 
     private static void Check(StageWork work, Compute compute, string baseDirectory, string trained, string output)
     {
-        TokenDocuments? documents = StageTokens.ReadOptional(work.Layout, "eval") ?? StageTokens.ReadOptional(work.Layout, "train");
+        TokenDocuments? heldOut = StageTokens.ReadOptional(work.Layout, "eval");
+        TokenDocuments? documents = heldOut ?? StageTokens.ReadOptional(work.Layout, "train");
         if (documents is null)
             return;
-        MergeDriftReport drift = MergeGate.Check(baseDirectory, trained, output, documents, new MergeGateOptions
-        {
-            MaxDrift = work.Recipe.Merge.MaxDrift,
-            Load = new LoadOptions { Device = compute.Device, Dtype = compute.Dtype },
-        });
-        work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: logits differ from base + adapter by at most {drift.MaxLogitDifference:G3} on {drift.Tokens} tokens"));
+        (MergeDriftReport drift, EvaluationResult? merged) = MergeGate.Check(
+            baseDirectory,
+            trained,
+            output,
+            documents,
+            new MergeGateOptions
+            {
+                MaxDrift = work.Recipe.Merge.MaxDrift,
+                HeldOut = heldOut,
+                Load = new LoadOptions { Device = compute.Device, Dtype = compute.Dtype },
+            },
+            work.Cancellation);
+        EvaluationReport.WriteMerged(work.At(work.Layout.MergedEvaluation), merged, drift);
+        work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: logits differ from base + adapter by at most {drift.MaxLogitDifference:G3} on {drift.Tokens} tokens{(merged is null ? "" : $"; perplexity {merged.Perplexity:F3} on {merged.Tokens:N0} tokens")}"));
     }
 
     public static TensorDtype Dtype(string name) => name switch

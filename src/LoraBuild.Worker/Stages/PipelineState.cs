@@ -27,9 +27,16 @@ public sealed class PipelineState
 
     /// <summary>
     /// Writes the fingerprint files of all stages whose predecessors are up to date. The others are left alone: their fingerprints hold content
-    /// that is still to be made, and the stage that makes it writes them.
+    /// that is still to be made, and the stage that makes it writes them. Then evaluation.json says what the finished stages measured.
     /// </summary>
     public void WriteFingerprints()
+    {
+        HashSet<Stage> stale = StaleStages();
+        EvaluationFile.Compose(Layout, stage => !stale.Contains(stage));
+        SaveHashes();
+    }
+
+    private HashSet<Stage> StaleStages()
     {
         HashSet<Stage> stale = [];
         foreach (Stage stage in StageLayout.Order)
@@ -46,6 +53,6 @@ public sealed class PipelineState
                 stale.Add(stage);
         }
 
-        SaveHashes();
+        return stale;
     }
 }

@@ -23,7 +23,7 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     public const string Missing = "missing";
 
     /// <summary>The name under which the figures of the model card are an input of merging.</summary>
-    public const string Evaluation = "evaluation.json";
+    public const string Evaluation = "evaluations/trained.json";
 
     /// <summary>What is wrong with a source is told by the stage that reads it.</summary>
     private static readonly DiagnosticBag NoDiagnostics = new();
@@ -60,12 +60,14 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
                 break;
             case Stage.Merge:
                 AddEvaluation(inputs);
+                AddHeldOut(inputs);
                 AddOutputs(inputs, Stage.Train);
                 AddModel(inputs);
                 AddTokenizer(inputs);
                 AddChatTemplate(inputs);
                 break;
             default:
+                AddHeldOut(inputs);
                 AddOutputs(inputs, Stage.Merge);
                 break;
         }
@@ -121,6 +123,9 @@ public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList
     /// <summary>Perplexities come from tokens and weights; questions and their template only make samples.md.</summary>
     private static IEnumerable<KeyValuePair<string, string>> DecideFigures(IReadOnlyDictionary<string, string> evaluated) =>
         evaluated.Where(i => i.Key.Split('/')[0] is "tokens" or "base" or "adapter" or "model").OrderBy(i => i.Key, StringComparer.Ordinal);
+
+    /// <summary>The gates of merging and exporting measure on these tokens.</summary>
+    private void AddHeldOut(SortedDictionary<string, string> inputs) => AddFile(inputs, "tokens/eval.safetensors", Path.Combine(layout.Tokens, "eval.safetensors"));
 
     private void AddModel(SortedDictionary<string, string> inputs)
     {

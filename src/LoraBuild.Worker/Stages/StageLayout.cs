@@ -23,7 +23,17 @@ public sealed class StageLayout(string root)
 
     public string Metrics => In("metrics.jsonl");
 
-    public string Evaluation => In("evaluation.json");
+    /// <summary>What the stage evaluate measured: base and adapter.</summary>
+    public string Evaluation => In("evaluations/trained.json");
+
+    /// <summary>What merging measured on the re-read merged model.</summary>
+    public string MergedEvaluation => In("evaluations/merged.json");
+
+    /// <summary>What exporting measured on the re-read files.</summary>
+    public string GgufEvaluation => In("evaluations/gguf.json");
+
+    /// <summary>evaluation.json: the three above in one, put together from those of the stages that are up to date. No stage's output: it grows when a later stage is done, and nothing may become stale by that.</summary>
+    public string EvaluationReport => In("evaluation.json");
 
     public string Samples => In("samples.md");
 
@@ -77,8 +87,8 @@ public sealed class StageLayout(string root)
         Stage.Template => [Tokens, Audit],
         Stage.Train => [Adapter, Model],
         Stage.Evaluate => [Evaluation, Samples],
-        Stage.Merge => [Merged],
-        _ => [Gguf],
+        Stage.Merge => [Merged, MergedEvaluation],
+        _ => [Gguf, GgufEvaluation],
     };
 
     /// <summary>The files of <see cref="Outputs"/> that exist, relative to <see cref="Root"/> with forward slashes, sorted.</summary>

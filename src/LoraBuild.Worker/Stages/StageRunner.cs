@@ -16,7 +16,7 @@ public sealed record StageWork(Recipe Recipe, StageLayout Layout, IReadOnlyList<
     /// <summary>Of everything that decides the stage's outputs.</summary>
     public string Fingerprint => State.Fingerprint;
 
-    /// <summary>Whether evaluation.json is one of this stage's inputs: it is of the adapter and the tokens that stand here now.</summary>
+    /// <summary>Whether what evaluating measured is one of this stage's inputs: it is of the adapter and the tokens that stand here now.</summary>
     public bool HasEvaluation => State.Inputs.TryGetValue(StageInputs.Evaluation, out string? hash) && hash != StageInputs.Missing;
 
     /// <summary>The base model: its directory and, where it comes from a hub's cache, its id, revision and commit.</summary>
@@ -122,6 +122,7 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
         }
         else if (File.Exists(made))
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(output)!);
             File.Move(made, output, overwrite: true);
         }
     }

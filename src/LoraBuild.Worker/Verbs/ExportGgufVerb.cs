@@ -30,7 +30,7 @@ internal static class ExportGgufVerb
     {
         if (context.Value(SharedOptions.Recipe) is not null)
         {
-            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), ExportWork.Run);
+            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), work => ExportWork.Run(work, () => Compute.Prepare(context, work.Recipe.Base.Dtype)));
             return;
         }
 

@@ -1,7 +1,9 @@
 // The gate lets every right merge through, in each stored type, and stops a wrong one.
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Merging;
+using LoraBuild.Engine.Models;
 
 namespace LoraBuild.Engine.Tests.Merging;
 
@@ -20,11 +22,13 @@ public sealed class MergeGateTests
         string merged = Path.Combine(output.Path, "merged"), adapter = Path.Combine(Golden.Lora(run), "adapter_final");
         AdapterMerger.Merge(Golden.Model(model), adapter, merged, new MergeOptions { Dtype = dtype });
 
-        MergeDriftReport report = MergeGate.Check(Golden.Model(model), adapter, merged, Documents(), new MergeGateOptions { MaxTokens = 48 });
+        (MergeDriftReport report, EvaluationResult? heldOut) = MergeGate.Check(Golden.Model(model), adapter, merged, Documents(), new MergeGateOptions { MaxTokens = 48, HeldOut = Documents() });
 
         if (dtype is null)
             Assert.InRange(report.MaxLogitDifference, 0, 1e-4); // fp32: README, "logits, fp32 arithmetic"
         Assert.Equal((48, 46), (report.Tokens, report.TargetTokens));
+        using CausalLM re = CausalLM.Load(merged, new LoadOptions());
+        Assert.Equal(PerplexityEvaluator.Evaluate(re, Documents(), 4096), heldOut);
     }
 
     [Fact]
@@ -47,7 +51,7 @@ public sealed class MergeGateTests
         PeftAdapterFiles.Write(wrong, adapter.Config with { LoraAlpha = adapter.Config.LoraAlpha * 2 }, [.. adapter.Weights.Tensors.Keys.Select(n => TensorToWrite.CopyOf(adapter.Weights, n))]);
         AdapterMerger.Merge(Golden.Model("llama-tied"), wrong, merged, new MergeOptions { Dtype = dtype });
 
-        MergeDriftReport report = MergeGate.Measure(Golden.Model("llama-tied"), right, merged, Documents(), new MergeGateOptions());
+        MergeDriftReport report = MergeGate.Measure(Golden.Model("llama-tied"), right, merged, Documents(), new MergeGateOptions()).Drift;
 
         Assert.False(report.IsWithinLimits, report.ToString());
     }

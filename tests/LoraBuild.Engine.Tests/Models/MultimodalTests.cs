@@ -71,7 +71,7 @@ public sealed class MultimodalTests
         AssertSamePictures(Golden.Model(name), merged);
         using (CausalLM model = CausalLM.Load(merged, new LoadOptions()))
             GoldenTensors.AssertClose(expected, Logits(model), 1e-4, "merged logits");
-        Assert.True(MergeGate.Check(Golden.Model(name), adapterDirectory, merged, new TokenDocuments(Tokens, Tokens, [0, Tokens.Length]), new MergeGateOptions()).IsWithinLimits);
+        Assert.True(MergeGate.Check(Golden.Model(name), adapterDirectory, merged, new TokenDocuments(Tokens, Tokens, [0, Tokens.Length]), new MergeGateOptions()).Drift.IsWithinLimits);
     }
 
     [Fact]
