@@ -55,14 +55,57 @@ internal static class TargetRanges
             if (!trained[i])
                 continue;
             string before = Prefix(template, request, i, addGenerationPrompt: true, whole);
-            string after = i == messages.Count - 1 ? whole : Prefix(template, request, i + 1, addGenerationPrompt: false, whole);
-            if (after.Length < before.Length)
+            int end = End(template, request, whole, messages, i, before.Length);
+            if (end < before.Length)
                 throw Unstable(template, i, "the rendering of the turn is shorter than its beginning");
-            int end = TurnEnd(after, before.Length, messages[i].Content);
             ranges.Add((PyText.Length(whole[..before.Length]), PyText.Length(whole[..end])));
         }
 
         return ranges;
+    }
+
+    /// <summary>Where the turn ends in the whole text: by the rendering that stops behind it, or else by a mark at the end of its words.</summary>
+    private static int End(ChatTemplate template, ChatRenderRequest request, string whole, IReadOnlyList<ChatMessage> messages, int turn, int start)
+    {
+        if (turn == messages.Count - 1)
+            return TurnEnd(whole, start, messages[turn].Content);
+        try
+        {
+            string after = Prefix(template, request, turn + 1, addGenerationPrompt: false, whole);
+            return after.Length < start ? -1 : TurnEnd(after, start, messages[turn].Content);
+        }
+        catch (DiagnosticException) when (EndByMark(template, request, whole, turn) is int end && end >= start)
+        {
+            // Some templates print more before the words of the last turn than of earlier ones (an empty thought, say), but the turn's end is the same.
+            return end;
+        }
+    }
+
+    /// <summary>
+    /// A private-use character behind the turn's words shows where they end. The answer holds only if the mark changes nothing else, and what follows the words
+    /// when the turn is the last one also follows them in the whole conversation; else null.
+    /// </summary>
+    private static int? EndByMark(ChatTemplate template, ChatRenderRequest request, string whole, int turn)
+    {
+        JsonArray first = new([.. request.Messages.Take(turn + 1).Select(m => m?.DeepClone())]);
+        string alone = template.Render(request with { Messages = first }).Text;
+        if (MarkedAt(template, request, turn, whole) is not int inWhole || MarkedAt(template, request with { Messages = first }, turn, alone) is not int inAlone)
+            return null;
+        string tail = alone[inAlone..];
+        string ending = PyText.Trim(tail, atStart: false);
+        return string.CompareOrdinal(whole, inWhole, tail, 0, tail.Length) == 0 ? inWhole + (ending.Length > 0 ? ending : tail).Length : null;
+    }
+
+    private static int? MarkedAt(ChatTemplate template, ChatRenderRequest request, int turn, string expected)
+    {
+        const char mark = '\uF8FE';
+        JsonArray messages = (JsonArray)request.Messages.DeepClone();
+        if (expected.Contains(mark, StringComparison.Ordinal) || messages[turn]?["content"] is not JsonValue value || !value.TryGetValue(out string? words) || PyText.Trim(words).Length == 0)
+            return null;
+        messages[turn]!["content"] = words.Insert(PyText.Trim(words, atStart: false).Length, mark.ToString());
+        string text = template.Render(request with { Messages = messages }).Text;
+        int at = text.IndexOf(mark, StringComparison.Ordinal);
+        return at >= 0 && text.Remove(at, 1) == expected ? at : null;
     }
 
     /// <summary>The rendering of the first messages, which must be the beginning of the whole.</summary>
@@ -93,13 +136,14 @@ internal static class TargetRanges
         string turn = text[start..];
         string trimmed = PyText.Trim(turn, atStart: false);
         string words = PyText.Trim(content ?? "");
-        int wordsEnd = words.Length == 0 ? 0 : turn.LastIndexOf(words, StringComparison.Ordinal) + words.Length;
+        int wordsAt = turn.LastIndexOf(words, StringComparison.Ordinal);
+        int wordsEnd = wordsAt < 0 ? 0 : wordsAt + words.Length; // the template may print another form of them
         // Only blanks behind the words: they themselves end the turn.
         return trimmed.Length > wordsEnd && trimmed.Length > 0 ? start + trimmed.Length : text.Length;
     }
 
     private static DiagnosticException Unstable(ChatTemplate template, int message, string why) => new(
         "LB0310",
-        $"the template does not mark the assistant's words, and they cannot be found by comparing renderings, because at message {message + 1} {why}. Put {{% generation %}} … {{% endgeneration %}} around what the assistant says (with the token that ends its turn), in a copy that template.chat_template names.",
+        $"the template does not mark the assistant's words, and they cannot be found by comparing renderings, because at message {message + 1} {why}. Put {{% generation %}} … {{% endgeneration %}} around what the assistant says (with the token that ends its turn), in a copy that template.chat_template names, or take a built-in template ({string.Join(" | ", BuiltInTemplates.Names)}).",
         template.Name);
 }
