@@ -24,15 +24,18 @@ public sealed class ChatTemplate
     /// <summary>A file's path, or the name of a built-in template: the file of its diagnostics.</summary>
     public string Name { get; }
 
+    /// <summary>Renders conversations that come with tools, where the model has a template of its own for them; else null.</summary>
+    public ChatTemplate? ForTools { get; private init; }
+
     /// <summary>Whether the template marks the assistant's words itself.</summary>
     public bool MarksGeneration => template.MarksGeneration;
 
     /// <exception cref="DiagnosticException">LB0301: a syntax error, with line and column.</exception>
-    public static ChatTemplate Parse(string source, string name)
+    public static ChatTemplate Parse(string source, string name, ChatTemplate? forTools = null)
     {
         try
         {
-            return new ChatTemplate(JinjaTemplate.Parse(source), source, name);
+            return new ChatTemplate(JinjaTemplate.Parse(source), source, name) { ForTools = forTools };
         }
         catch (JinjaException e)
         {
@@ -57,6 +60,8 @@ public sealed class ChatTemplate
     /// <exception cref="DiagnosticException">LB0302–LB0306, with the template's place.</exception>
     public ChatRenderResult Render(ChatRenderRequest request)
     {
+        if (request.Tools is not null && ForTools is not null)
+            return ForTools.Render(request);
         JsonArray messages = request.Messages;
         string? continued = null;
         if (request.ContinueFinalMessage is string field)

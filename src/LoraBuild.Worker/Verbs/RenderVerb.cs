@@ -10,7 +10,6 @@ namespace LoraBuild.Worker.Verbs;
 
 internal static class RenderVerb
 {
-    private const string ToolTemplate = "tool_use";
     private const string ContinuedField = "content";
 
     private static readonly Option<string> TemplateFile = new("--template") { Description = "A Jinja file.", HelpName = "FILE" };
@@ -28,18 +27,16 @@ internal static class RenderVerb
     private static void Run(VerbContext context)
     {
         DateTime now = ClockOption.Read(context);
-        (ChatTemplate plain, ChatTemplate? withTools, JsonObject variables) = Templates(context);
+        (ChatTemplate template, JsonObject variables) = Template(context);
         LineVerb.Run(context, question =>
         {
             JsonObject own = (JsonObject)variables.DeepClone();
             foreach ((string name, JsonNode? value) in JsonLines.OptionalObject(question, "variables") ?? [])
                 own[name] = value?.DeepClone();
-            JsonArray? tools = JsonLines.OptionalArray(question, "tools");
-            ChatTemplate template = tools is { Count: > 0 } && withTools is not null ? withTools : plain;
             ChatRenderResult result = template.Render(new ChatRenderRequest
             {
                 Messages = JsonLines.OptionalArray(question, "messages") ?? throw JsonLines.Wrong("\"messages\" is missing; expected {\"messages\": [{\"role\": \"user\", \"content\": \"…\"}]}"),
-                Tools = tools,
+                Tools = JsonLines.OptionalArray(question, "tools"),
                 Documents = JsonLines.OptionalArray(question, "documents"),
                 AddGenerationPrompt = JsonLines.OptionalBool(question, "add_generation_prompt") ?? false,
                 ContinueFinalMessage = Continued(question["continue_final_message"]),
@@ -53,23 +50,17 @@ internal static class RenderVerb
         });
     }
 
-    private static (ChatTemplate Plain, ChatTemplate? WithTools, JsonObject Variables) Templates(VerbContext context)
+    /// <summary>A file's template, with the special tokens of the tokenizer when one is named too; else the tokenizer's own.</summary>
+    private static (ChatTemplate Template, JsonObject Variables) Template(VerbContext context)
     {
-        if (context.Value(TemplateFile) is not null)
-        {
-            string file = context.RequiredFile(TemplateFile);
-            return (ChatTemplate.Parse(File.ReadAllText(file), file), null, []);
-        }
-
+        string? file = context.Value(TemplateFile) is null ? null : context.RequiredFile(TemplateFile);
         if (context.Value(SharedOptions.Tokenizer) is null)
-            throw VerbContext.Missing("--template FILE or --tokenizer DIR");
+            return file is null ? throw VerbContext.Missing("--template FILE or --tokenizer DIR") : (ChatTemplate.Parse(File.ReadAllText(file), file), []);
         string directory = context.RequiredDirectory(SharedOptions.Tokenizer);
         Tokenizer tokenizer = Tokenizer.Load(directory, context.Reporter);
-        string source = tokenizer.ChatTemplateSource
+        ChatTemplate template = (file is null ? TemplateChoice.OfModel(tokenizer.ChatTemplates, directory) : ChatTemplate.Parse(File.ReadAllText(file), file))
             ?? throw new DiagnosticException("LB0825", "the tokenizer has no chat template; name one with --template FILE.", directory);
-        JsonObject variables = new(tokenizer.ConfigVariables.Select(v => KeyValuePair.Create<string, JsonNode?>(v.Key, v.Value)));
-        ChatTemplate? withTools = tokenizer.ChatTemplates.TryGetValue(ToolTemplate, out string? text) ? ChatTemplate.Parse(text, $"{directory}#{ToolTemplate}") : null;
-        return (ChatTemplate.Parse(source, directory), withTools, variables);
+        return (template, new(tokenizer.ConfigVariables.Select(v => KeyValuePair.Create<string, JsonNode?>(v.Key, v.Value))));
     }
 
     /// <summary>true means the words of the message; a name means that field.</summary>

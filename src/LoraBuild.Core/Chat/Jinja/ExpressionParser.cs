@@ -358,7 +358,7 @@ internal sealed class ExpressionParser(TokenStream stream)
         {
             TokenKind.Name => new AttributeExpression(member, value, member.Text),
             TokenKind.Integer => new ItemExpression(member, value, new ConstantExpression(member, Number(member))),
-            _ => throw stream.Fail("expected name or number", token),
+            _ => throw stream.Fail("expected name or number", member),
         };
     }
 
