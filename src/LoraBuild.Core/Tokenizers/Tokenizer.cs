@@ -82,9 +82,8 @@ public sealed class Tokenizer
     public static Tokenizer Load(string directory, IDiagnosticSink? sink = null)
     {
         TokenizerConfig config = TokenizerConfig.Load(directory);
-        string file = Path.Combine(directory, "tokenizer.json");
-        string? model = File.Exists(file) ? null : SentencePieceConverter.FileNames.Select(name => Path.Combine(directory, name)).FirstOrDefault(File.Exists);
-        (JsonSource source, config) = model is null ? (JsonSource.Read(file), config) : SentencePieceConverter.Convert(model, config);
+        string file = Path.Combine(directory, FileNames.FirstOrDefault(name => File.Exists(Path.Combine(directory, name)), FileNames[0]));
+        (JsonSource source, config) = Path.GetFileName(file) == FileNames[0] ? (JsonSource.Read(file), config) : SentencePieceConverter.Convert(file, config);
         return new Tokenizer(TokenizerReader.Read(source, config, sink), config);
     }
 

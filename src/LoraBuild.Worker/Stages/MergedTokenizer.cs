@@ -14,7 +14,7 @@ internal static class MergedTokenizer
     private const string MoreTemplates = "additional_chat_templates";
 
     /// <summary>What a tokenizer may consist of beside <see cref="StageInputs.TokenizerFiles"/>; left over from another one it would be loaded in its place.</summary>
-    private static readonly string[] OtherFiles = ["vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "spiece.model"];
+    private static readonly string[] OtherFiles = ["vocab.json", "merges.txt", "vocab.txt"];
 
     /// <param name="merged">A directory that holds the base model's tokenizer files already.</param>
     public static void Write(StageWork work, string baseDirectory, string merged)

@@ -14,7 +14,7 @@ namespace LoraBuild.Worker.Stages;
 public sealed class StageInputs(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches, ContentHasher hasher)
 {
     /// <summary>The files of a directory that make its tokenizer.</summary>
-    public static IReadOnlyList<string> TokenizerFiles { get; } = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"];
+    public static IReadOnlyList<string> TokenizerFiles { get; } = [.. Tokenizer.FileNames, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja", "chat_template.json"];
 
     /// <summary>What training reads of the base model.</summary>
     public static ModelContent BaseContent(Recipe recipe) => recipe.Base.Weights == "random" ? ModelContent.Shape : ModelContent.Weights;
