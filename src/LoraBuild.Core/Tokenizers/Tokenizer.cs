@@ -1,6 +1,7 @@
 // A tokenizer.json made usable: text to token ids and back, exactly as Hugging Face's library does it.
 using System.Collections.Concurrent;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Tokenizers.Decoders;
 using LoraBuild.Core.Tokenizers.Models;
 using LoraBuild.Core.Tokenizers.PostProcessors;
 using LoraBuild.Core.Tokenizers.PreTokenizers;
@@ -73,6 +74,12 @@ public sealed class Tokenizer
     /// <summary>The file's <c>padding</c> section; null where there is none.</summary>
     public PaddingOptions? Padding => pipeline.Padding;
 
+    /// <summary>Where tokenizer_config.json wants padding.</summary>
+    public CutDirection PaddingSide => config.PaddingSide;
+
+    /// <summary>Where tokenizer_config.json wants long texts to be cut.</summary>
+    public CutDirection TruncationSide => config.TruncationSide;
+
     /// <summary>The files of which one makes a directory a tokenizer, in the order in which they are looked for.</summary>
     public static IReadOnlyList<string> FileNames { get; } = ["tokenizer.json", .. SentencePieceConverter.FileNames];
 
@@ -90,7 +97,7 @@ public sealed class Tokenizer
     /// <summary>The tokens of a text with their places.</summary>
     /// <param name="text">Lone surrogates are read as U+FFFD; NUL is a character like any other.</param>
     /// <param name="addSpecialTokens">Whether the post-processor adds its tokens (BOS …).</param>
-    /// <param name="splitSpecialTokens">Treat special tokens in the text as plain text.</param>
+    /// <param name="splitSpecialTokens">Treat special tokens in the text as plain text. Also where tokenizer_config.json says <c>split_special_tokens</c>.</param>
     /// <exception cref="DiagnosticException">LB0208: the tokenizer's pattern needs too many steps on this text.</exception>
     public Encoding Encode(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
         EncodeParts(text, null, addSpecialTokens, splitSpecialTokens, null);
@@ -112,6 +119,7 @@ public sealed class Tokenizer
     /// <summary>Only the ids, without the work that places cost.</summary>
     public int[] EncodeToIds(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false)
     {
+        splitSpecialTokens |= config.SplitsSpecialTokens;
         if (around is not (int[] before, int[] behind))
             return Encode(text, addSpecialTokens, splitSpecialTokens).Ids;
         text = UnicodeClasses.WithoutLoneSurrogates(text);
@@ -151,7 +159,9 @@ public sealed class Tokenizer
                 tokens.Add(token);
         }
 
-        return pipeline.Decoder is null ? string.Join(' ', tokens) : string.Concat(pipeline.Decoder.Decode(tokens));
+        string text = pipeline.Decoder is null ? string.Join(' ', tokens) : string.Concat(pipeline.Decoder.Decode(tokens));
+        bool cleansUp = config.CleansUpSpaces && (config.CleansUpBpe || pipeline.Model is not BpeModel);
+        return cleansUp ? WordPieceDecoder.CleanUpText(text) : text;
     }
 
     public int? TokenToId(string token) => pipeline.Added.IdOf(token) ?? pipeline.Model.Vocabulary.IdOf(token);
@@ -193,6 +203,7 @@ public sealed class Tokenizer
 
     private Encoding EncodeOne(string text, bool splitSpecialTokens, EncodeScratch scratch)
     {
+        splitSpecialTokens |= config.SplitsSpecialTokens;
         text = UnicodeClasses.WithoutLoneSurrogates(text);
         CodePointIndex index = new(text);
         TokenColumns columns = scratch.Columns;

@@ -16,6 +16,19 @@ internal sealed record TokenizerConfig(
     IReadOnlyDictionary<string, string> ChatTemplates,
     IReadOnlyList<AddedToken> AddedTokensDecoder)
 {
+    /// <summary>Special tokens in a text are plain text unless asked otherwise (<c>split_special_tokens</c>).</summary>
+    public bool SplitsSpecialTokens { get; init; }
+
+    /// <summary>Decoding takes out the spaces that English does not have before punctuation (<c>clean_up_tokenization_spaces</c>; false where absent, as in transformers 5).</summary>
+    public bool CleansUpSpaces { get; init; }
+
+    /// <summary>Decoding does so for BPE models too, where the setting above is ignored otherwise.</summary>
+    public bool CleansUpBpe { get; init; }
+
+    public CutDirection PaddingSide { get; init; } = CutDirection.Right;
+
+    public CutDirection TruncationSide { get; init; } = CutDirection.Right;
+
     public static readonly string[] RoleNames = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
     /// <summary>Reads what is there; every file may be absent. With <c>added_tokens_decoder</c> in tokenizer_config.json, special_tokens_map.json is not read (transformers 5).</summary>
@@ -26,10 +39,12 @@ internal sealed record TokenizerConfig(
         List<NamedToken> additional = [];
         SortedDictionary<string, string> templates = new(StringComparer.Ordinal);
         List<AddedToken> decoder = [];
+        JsonView? settings = null;
         string configFile = Path.Combine(directory, "tokenizer_config.json");
         if (File.Exists(configFile))
         {
             JsonView root = JsonSource.Read(configFile).Root;
+            settings = root;
             ReadRoles(root, roles, additional);
             ReadTemplates(root, templates);
             if (root.TryGet("added_tokens_decoder", out JsonView tokens))
@@ -51,8 +66,27 @@ internal sealed record TokenizerConfig(
                 templates[Path.GetFileNameWithoutExtension(file)] = File.ReadAllText(file);
         }
 
-        return new TokenizerConfig(roles, additional, templates, decoder);
+        TokenizerConfig config = new(roles, additional, templates, decoder);
+        return settings is { } view ? config.WithSettings(view) : config;
     }
+
+    private TokenizerConfig WithSettings(JsonView root) => this with
+    {
+        SplitsSpecialTokens = root.OptionalBool("split_special_tokens", false),
+        CleansUpSpaces = root.OptionalBool("clean_up_tokenization_spaces", false),
+        CleansUpBpe = root.OptionalBool("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", false),
+        PaddingSide = ReadSide(root, "padding_side"),
+        TruncationSide = ReadSide(root, "truncation_side"),
+    };
+
+    private static CutDirection ReadSide(JsonView root, string key) => root.TryGet(key, out JsonView side)
+        ? side.AsString() switch
+        {
+            "left" => CutDirection.Left,
+            "right" => CutDirection.Right,
+            string other => throw side.Error("LB0203", $"\"{other}\" is not left or right"),
+        }
+        : CutDirection.Right;
 
     /// <summary>special_tokens_map.json, whose roles win, and added_tokens.json, whose ids only give the order.</summary>
     private static void ReadLegacy(string directory, Dictionary<string, NamedToken> roles, List<NamedToken> additional, List<AddedToken> decoder)

@@ -122,6 +122,7 @@ public sealed class ComponentTests
             Tokenizer tokenizer = Tokenizer.Load(files.Path);
             foreach (JsonProperty entry in line.GetProperty("vocab").EnumerateObject())
                 differences.Compare([entry.Value.GetInt32()], [tokenizer.TokenToId(entry.Name) ?? -1], () => $"{line.GetProperty("note")}: {entry.Name}");
+            differences.Compare([line.GetProperty("size").GetInt32()], [Enumerable.Range(0, tokenizer.VocabularySize).Count(id => tokenizer.IdToToken(id) is not null)], () => $"{line.GetProperty("note")}: size");
         }
 
         differences.AssertNone();

@@ -1,6 +1,5 @@
 // Odd texts, long texts, several threads, damaged files, and what the configuration files say.
 using System.Diagnostics;
-using System.Text;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Tokenizers;
@@ -10,33 +9,6 @@ namespace LoraBuild.Core.Tests.Tokenizers;
 
 public sealed class TokenizerRobustnessTests
 {
-    [Theory]
-    [InlineData("gpt2")]
-    [InlineData("smollm2")]
-    [InlineData("llama3")]
-    [InlineData("o200k")]
-    [InlineData("deepseek")]
-    public void Decoding_what_was_encoded_gives_the_text_for_random_unicode(string name)
-    {
-        Tokenizer tokenizer = TokenizerGolden.Load(name);
-        Random random = new(11);
-        for (int i = 0; i < 300; i++)
-        {
-            StringBuilder text = new();
-            for (int k = random.Next(0, 40); k > 0; k--)
-            {
-                int c = random.Next(4) switch { 0 => random.Next(0x80), 1 => random.Next(0x3000), 2 => random.Next(0x10000), _ => random.Next(0x110000) };
-                // Lone surrogates are part of the test: they come back as U+FFFD.
-                text.Append(c is >= 0xD800 and < 0xE000 ? ((char)c).ToString() : char.ConvertFromUtf32(c));
-            }
-
-            byte[] utf8 = System.Text.Encoding.UTF8.GetBytes(text.ToString());
-            int[] ids = tokenizer.EncodeToIds(text.ToString(), addSpecialTokens: false);
-            Assert.Equal(System.Text.Encoding.UTF8.GetString(utf8), tokenizer.Decode(ids));
-            Assert.Equal(ids, tokenizer.Encode(text.ToString(), addSpecialTokens: false).Ids);
-        }
-    }
-
     [Theory]
     [InlineData("gpt2", 'a')]
     [InlineData("llama3", ' ')]
@@ -138,6 +110,60 @@ public sealed class TokenizerRobustnessTests
         files.Write("tokenizer.json", "{\"model\": {\"type\": \"BPE\",\n\"vocab\": {\"a\": 0, \"b\": 1},\n\"merges\": [\n\"a b\"]}}");
         Diagnostic diagnostic = Assert.Throws<DiagnosticException>(() => Tokenizer.Load(files.Path)).Diagnostics[0];
         Assert.Equal(("LB0206", 4), (diagnostic.Code, diagnostic.Line));
+    }
+
+    [Theory]
+    [InlineData("normalizer", "NFKC")]
+    [InlineData("pre_tokenizer", "UnicodeScripts")]
+    [InlineData("post_processor", "TemplateProcessing")]
+    [InlineData("decoder", "ByteFallback")]
+    public void An_unknown_component_is_refused_with_the_known_ones(string key, string known)
+    {
+        using TemporaryTokenizer files = Damaged(root => root[key] = new JsonObject { ["type"] = "Nonsense" }, "gpt2");
+        Diagnostic diagnostic = Assert.Throws<DiagnosticException>(() => Tokenizer.Load(files.Path)).Diagnostics[0];
+        Assert.Equal("LB0204", diagnostic.Code);
+        Assert.Contains("Nonsense", diagnostic.Message, StringComparison.Ordinal);
+        Assert.Contains(known, diagnostic.Message, StringComparison.Ordinal);
+        Assert.True(diagnostic.Line > 0);
+    }
+
+    [Fact]
+    public void Components_nested_without_end_are_refused()
+    {
+        using TemporaryTokenizer files = new();
+        const int Depth = 100_000;
+        files.Write("tokenizer.json", "{\"normalizer\": " + string.Concat(Enumerable.Repeat("{\"type\":\"Sequence\",\"normalizers\":[", Depth)) + string.Concat(Enumerable.Repeat("]}", Depth)) + "}");
+        Assert.Equal("LB0202", Assert.Throws<DiagnosticException>(() => Tokenizer.Load(files.Path)).Diagnostics[0].Code);
+    }
+
+    private static readonly byte[] Damage = [.. "\0\"{}[],:0-9nt\\"u8];
+
+    [Fact]
+    public void Every_damaged_byte_of_a_file_ends_in_a_tokenizer_or_a_diagnostic()
+    {
+        byte[] good = File.ReadAllBytes(Path.Combine(TokenizerGolden.Root, "flags-prepend", "tokenizer.json"));
+        Random random = new(3);
+        using TemporaryTokenizer files = new();
+        int refused = 0;
+        for (int i = 0; i < 60; i++)
+        {
+            byte[] bad = (byte[])good.Clone();
+            // Most of the file is vocabulary; half of the damage goes where the components are.
+            int at = random.Next(2) == 0 ? random.Next(Math.Min(bad.Length, 4000)) : random.Next(bad.Length);
+            bad[at] = Damage[random.Next(Damage.Length)];
+            File.WriteAllBytes(Path.Combine(files.Path, "tokenizer.json"), bad);
+            try
+            {
+                Tokenizer.Load(files.Path).EncodeToIds("ab <x>");
+            }
+            catch (DiagnosticException e)
+            {
+                refused++;
+                Assert.StartsWith("LB02", e.Diagnostics[0].Code, StringComparison.Ordinal);
+            }
+        }
+
+        Assert.True(refused > 10, $"only {refused} were refused");
     }
 
     [Fact]

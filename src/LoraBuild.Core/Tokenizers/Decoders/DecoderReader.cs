@@ -34,7 +34,7 @@ internal static class DecoderReader
             case "CTC":
                 return new CtcDecoder(view["pad_token"].AsString(), view["word_delimiter_token"].AsString(), view["cleanup"].AsBool());
             default:
-                throw view.Error("LB0204", $"the decoder type \"{type}\" is not supported");
+                throw view.Error("LB0204", $"the decoder type \"{type}\" is not known; known are BPEDecoder, ByteFallback, ByteLevel, CTC, Fuse, Metaspace, Replace, Sequence, Strip, WordPiece");
         }
     }
 }

@@ -23,6 +23,18 @@ internal sealed class WordPieceDecoder(string prefix, bool cleansUp) : IDecoder
         return output;
     }
 
+    /// <summary>transformers' own clean-up of a whole text: the same list without "do not".</summary>
+    internal static string CleanUpText(string text)
+    {
+        foreach ((string from, string to) in CleanUps)
+        {
+            if (from != " do not")
+                text = text.Replace(from, to, StringComparison.Ordinal);
+        }
+
+        return text;
+    }
+
     internal static string CleanUp(string text)
     {
         foreach ((string from, string to) in CleanUps)

@@ -16,7 +16,7 @@ internal static class ModelReader
             "WordPiece" => ReadWordPiece(view, sink),
             "WordLevel" => ReadWordLevel(view, sink),
             "Unigram" => ReadUnigram(view),
-            _ => throw view.Error("LB0204", $"the model type \"{type}\" is not supported"),
+            _ => throw view.Error("LB0204", $"the model type \"{type}\" is not known; known are BPE, Unigram, WordLevel, WordPiece"),
         };
     }
 

@@ -5,6 +5,8 @@ namespace LoraBuild.Core.Tokenizers.Normalizers;
 
 internal static class NormalizerReader
 {
+    private const string Known = "BertNormalizer, ByteLevel, Lowercase, NFC, NFD, NFKC, NFKD, Nmt, Precompiled, Prepend, Replace, Sequence, Strip, StripAccents";
+
     public static INormalizer Read(JsonView view)
     {
         string type = view["type"].AsString();
@@ -41,7 +43,7 @@ internal static class NormalizerReader
             case "Precompiled":
                 return ReadPrecompiled(view["precompiled_charsmap"]);
             default:
-                throw view.Error("LB0204", $"the normalizer type \"{type}\" is not supported");
+                throw view.Error("LB0204", $"the normalizer type \"{type}\" is not known; known are {Known}");
         }
     }
 

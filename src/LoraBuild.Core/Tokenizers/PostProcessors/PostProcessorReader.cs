@@ -15,7 +15,7 @@ internal static class PostProcessorReader
             "TemplateProcessing" => ReadTemplate(view),
             "RobertaProcessing" => new RobertaPostProcessor(ReadPair(view["cls"]), ReadPair(view["sep"]), view.OptionalBool("trim_offsets", true), view.OptionalBool("add_prefix_space", true)),
             "BertProcessing" => new BertPostProcessor(ReadPair(view["cls"]), ReadPair(view["sep"])),
-            _ => throw view.Error("LB0204", $"the post-processor type \"{type}\" is not supported"),
+            _ => throw view.Error("LB0204", $"the post-processor type \"{type}\" is not known; known are BertProcessing, ByteLevel, RobertaProcessing, Sequence, TemplateProcessing"),
         };
     }
 

@@ -3,6 +3,8 @@ namespace LoraBuild.Core.Tokenizers.PreTokenizers;
 
 internal static class PreTokenizerReader
 {
+    private const string Known = "BertPreTokenizer, ByteLevel, CharDelimiterSplit, Digits, FixedLength, Metaspace, Punctuation, Sequence, Split, UnicodeScripts, Whitespace, WhitespaceSplit";
+
     /// <param name="writesBytes">Whether ByteLevel writes the stand-ins of bytes, or leaves that to the model.</param>
     public static IPreTokenizer Read(JsonView view, bool writesBytes)
     {
@@ -21,7 +23,7 @@ internal static class PreTokenizerReader
             "CharDelimiterSplit" => CodePointPreTokenizer.AtDelimiter(ReadCodePoint(view["delimiter"])),
             "UnicodeScripts" => new UnicodeScriptsPreTokenizer(),
             "FixedLength" => new FixedLengthPreTokenizer(ReadLength(view)),
-            _ => throw view.Error("LB0204", $"the pre-tokenizer type \"{type}\" is not supported"),
+            _ => throw view.Error("LB0204", $"the pre-tokenizer type \"{type}\" is not known; known are {Known}"),
         };
     }
 

@@ -27,6 +27,26 @@ public sealed class UnicodeTests
         differences.AssertNone();
     }
 
+    [Fact]
+    public void What_the_reference_normalizes_otherwise_than_unicode_16_is_normalized_so_here()
+    {
+        Differences differences = new();
+        foreach (JsonElement line in TokenizerGolden.Lines("unicode.jsonl"))
+        {
+            if (!line.TryGetProperty("differs_from_unicodedata", out JsonElement form))
+                continue;
+            INormalizer normalizer = Normalizer(form.GetString() == "lowercase" ? "Lowercase" : form.GetString()!);
+            foreach (JsonProperty entry in line.GetProperty("map").EnumerateObject())
+            {
+                string expected = string.Concat(entry.Value.EnumerateArray().Select(c => char.ConvertFromUtf32(c.GetInt32())));
+                string text = char.ConvertFromUtf32(int.Parse(entry.Name, System.Globalization.NumberStyles.AllowHexSpecifier, System.Globalization.CultureInfo.InvariantCulture));
+                differences.Compare(expected, Run(normalizer, text), () => $"{form} of {entry.Name}");
+            }
+        }
+
+        differences.AssertNone();
+    }
+
     private static Func<int, bool> Test(string name)
     {
         string? pattern = name.StartsWith("regex_i_", StringComparison.Ordinal) ? $"(?i:{name[8..]})"
