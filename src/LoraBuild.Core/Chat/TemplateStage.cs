@@ -24,7 +24,7 @@ public static class TemplateStage
         string[] files = [.. names.Select(s => DatasetFile(outputDirectory, s))];
         bool hasDocuments = files.Any(f => new FileInfo(f).Length > 0);
         // Data that are tokens already need no tokenizer; where there is one, it serves the audit.
-        bool hasTokenizer = Tokenizer.FileNames.Any(name => File.Exists(Path.Combine(tokenizerDirectory, name))) || File.Exists(Path.Combine(tokenizerDirectory, "tokenizer.model"));
+        bool hasTokenizer = Tokenizer.FileNames.Any(name => File.Exists(Path.Combine(tokenizerDirectory, name)));
         Tokenizer? tokenizer = hasDocuments || hasTokenizer ? Tokenizer.Load(tokenizerDirectory, bag) : null;
         ChatTemplate? template = tokenizer is not null && files.Any(HasConversation)
             ? TemplateChoice.Load(recipe.Template.ChatTemplate, tokenizer, tokenizerDirectory, recipe.PlaceOf("template.chat_template"))
