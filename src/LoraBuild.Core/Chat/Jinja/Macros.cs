@@ -13,7 +13,7 @@ internal sealed class Macro(MacroDefinition definition, Scope closure, bool auto
 
     public object? Call(Runtime runtime, Arguments arguments)
     {
-        runtime.Budget.Step(2 + ((definition.Parameters.Count + arguments.Positional.Length) * 4L) + (arguments.Named.Count * (2L + definition.Parameters.Count / 8)));
+        runtime.Budget.Step(2 + ((definition.Parameters.Count + arguments.Positional.Length) * 8L) + (arguments.Named.Count * (2L + definition.Parameters.Count / 8)));
         Scope scope = new(closure);
         List<KeyValuePair<string, object?>> named = [.. arguments.Named];
         bool hasCaller = definition.Parameters.Any(p => p.Name == "caller");

@@ -152,7 +152,7 @@ internal static class SequenceFilters
             Arguments rest = new(arguments.Positional[2..], arguments.Named);
             map = item =>
             {
-                runtime.Budget.Step(6);
+                runtime.Budget.Step(12);
                 return filter(runtime, rest.Prepend(item));
             };
         }
