@@ -1,4 +1,5 @@
 // Streams one stored tensor into a GGUF file: rows permuted, widened, encoded; parallel over rows, with bounded memory.
+using System.Buffers;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Formats.Gguf;
@@ -10,13 +11,19 @@ namespace LoraBuild.Engine.Export;
 internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlType type, int? permutedHeads, float offset)
 {
     /// <summary>Bytes of output in flight.</summary>
-    private const int ChunkBytes = 1 << 24;
+    private const int ChunkBytes = 1 << 23;
+
+    /// <summary>Elements that one thread takes at a time.</summary>
+    private const int TaskElements = 1 << 16;
 
     private readonly bool isBlock = GgmlTypes.Block(type)!.Value.Elements > 1;
+
+    private bool IsCopy => offset == 0 && Factor == 1 && ((type, entry.Dtype) is (GgmlType.F32, TensorDtype.F32) or (GgmlType.F16, TensorDtype.F16) or (GgmlType.BF16, TensorDtype.BF16));
 
     /// <summary>Every value is multiplied by it, in fp32.</summary>
     public float Factor { get; init; } = 1;
 
+    /// <summary>One chunk is encoded while the one before it is written.</summary>
     /// <exception cref="DiagnosticException">LB0705: a value that is not finite, for a type with blocks.</exception>
     public void Write(Stream stream)
     {
@@ -25,38 +32,66 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
         // A vector is one row for its type's sake, but a permuted one moves element by element.
         int rowBytes = (int)GgmlTypes.RowBytes(type, columns);
         int chunkRows = (int)Math.Clamp(ChunkBytes / rowBytes, 1, rows);
-        byte[] encoded = new byte[(long)chunkRows * rowBytes];
-        bool isFinite = true;
-        for (long first = 0; first < rows; first += chunkRows)
+        byte[] encoded = ArrayPool<byte>.Shared.Rent(checked(chunkRows * rowBytes)), written = ArrayPool<byte>.Shared.Rent(chunkRows * rowBytes);
+        Task writing = Task.CompletedTask;
+        try
         {
-            int count = (int)Math.Min(chunkRows, rows - first);
-            long start = first;
-            Parallel.For(
-                0,
-                count,
-                () => new float[columns],
-                (row, _, values) =>
-                {
-                    if (!EncodeRow(SourceRow(start + row, rows), values, encoded.AsSpan(row * rowBytes, rowBytes)))
-                        Volatile.Write(ref isFinite, false);
-                    return values;
-                },
-                _ => { });
-            if (!isFinite)
-                throw new DiagnosticException("LB0705", $"{entry.Name} holds values that are infinite or not a number, for which {type} has no code; the training or the merge that made them went wrong", file.Path);
-            stream.Write(encoded, 0, count * rowBytes);
-            if (permutedHeads is null) // permuted rows of a head lie apart: their pages are needed again
-                file.Forget(entry, start * columns * entry.Dtype.ByteSize(), (long)count * columns * entry.Dtype.ByteSize());
+            for (long first = 0; first < rows; first += chunkRows)
+            {
+                int count = (int)Math.Min(chunkRows, rows - first);
+                Encode(first, count, rows, columns, encoded);
+                writing.GetAwaiter().GetResult();
+                (encoded, written) = (written, encoded);
+                byte[] chunk = written;
+                writing = Task.Run(() => stream.Write(chunk, 0, count * rowBytes));
+                if (permutedHeads is null) // permuted rows of a head lie apart: their pages are needed again
+                    file.Forget(entry, first * columns * entry.Dtype.ByteSize(), (long)count * columns * entry.Dtype.ByteSize());
+            }
+
+            writing.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            Task.WaitAny(writing); // nothing uses a buffer that goes back; what failed is thrown above
+            ArrayPool<byte>.Shared.Return(encoded);
+            ArrayPool<byte>.Shared.Return(written);
         }
 
         file.Forget(entry, 0, entry.ByteLength);
     }
 
+    private void Encode(long first, int count, long rows, int columns, byte[] encoded)
+    {
+        int rowBytes = (int)GgmlTypes.RowBytes(type, columns);
+        int rowsOfTask = Math.Clamp(TaskElements / columns, 1, count);
+        bool isFinite = true;
+        Parallel.For(0, (count + rowsOfTask - 1) / rowsOfTask, task =>
+        {
+            float[] values = ArrayPool<float>.Shared.Rent(columns);
+            for (int row = task * rowsOfTask; row < Math.Min(count, (task + 1) * rowsOfTask); row++)
+            {
+                if (!EncodeRow(SourceRow(first + row, rows), values.AsSpan(0, columns), encoded.AsSpan(row * rowBytes, rowBytes)))
+                    Volatile.Write(ref isFinite, false);
+            }
+
+            ArrayPool<float>.Shared.Return(values);
+        });
+        if (!isFinite)
+            throw new DiagnosticException("LB0705", $"{entry.Name} holds values that are infinite or not a number, for which {type} has no code; the training or the merge that made them went wrong", file.Path);
+    }
+
     /// <returns>False: a value has no code.</returns>
-    private bool EncodeRow(long sourceRow, float[] values, Span<byte> destination)
+    private bool EncodeRow(long sourceRow, Span<float> values, Span<byte> destination)
     {
         int bytes = values.Length * entry.Dtype.ByteSize();
-        FloatConversion.ToFloat32(entry.Dtype, file.GetBytes(entry, sourceRow * bytes, bytes), values);
+        ReadOnlySpan<byte> source = file.GetBytes(entry, sourceRow * bytes, bytes);
+        if (IsCopy)
+        {
+            source.CopyTo(destination);
+            return true;
+        }
+
+        FloatConversion.ToFloat32(entry.Dtype, source, values);
         if (offset != 0)
         {
             for (int i = 0; i < values.Length; i++)

@@ -1,5 +1,6 @@
 // Encodes rows of fp32 into ggml's types and back: the simple types bit for bit as ggml's reference code does, the K types by an own search.
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -127,12 +128,8 @@ public static class GgmlBlocks
     /// <summary>d = max|x| / 127; code = x·(1/d), halves away from zero.</summary>
     private static void EncodeQ8(ReadOnlySpan<float> x, Span<byte> y)
     {
-        Vector256<float> x0 = Vector256.Create(x), x1 = Vector256.Create(x[8..]), x2 = Vector256.Create(x[16..]), x3 = Vector256.Create(x[24..]);
-        Vector256<float> largest = Vector256.Max(Vector256.Max(Vector256.Abs(x0), Vector256.Abs(x1)), Vector256.Max(Vector256.Abs(x2), Vector256.Abs(x3)));
-        float max = 0;
-        for (int i = 0; i < Vector256<float>.Count; i++)
-            max = Math.Max(max, largest[i]);
-        float d = max / 127;
+        (Vector256<float> x0, Vector256<float> x1, Vector256<float> x2, Vector256<float> x3) = Load(x);
+        float d = Largest(Vector256.MaxNative(Vector256.MaxNative(Vector256.Abs(x0), Vector256.Abs(x1)), Vector256.MaxNative(Vector256.Abs(x2), Vector256.Abs(x3)))) / 127;
         Vector256<float> inverse = Vector256.Create(Inverse(d));
         Vector256<short> low = Vector256.Narrow(RoundAway(x0 * inverse), RoundAway(x1 * inverse));
         Vector256<short> high = Vector256.Narrow(RoundAway(x2 * inverse), RoundAway(x3 * inverse));
@@ -150,63 +147,58 @@ public static class GgmlBlocks
     /// <summary>Q4_0, Q5_0: d = (value of largest magnitude, the first one) / −offset; code = min(2·offset − 1, trunc(x/d + offset + ½)).</summary>
     private static void EncodeSigned(ReadOnlySpan<float> x, Span<byte> y, int offset)
     {
-        float magnitude = 0, extreme = 0;
-        foreach (float value in x)
-        {
-            if (Math.Abs(value) > magnitude)
-            {
-                magnitude = Math.Abs(value);
-                extreme = value;
-            }
-        }
-
+        (Vector256<float> x0, Vector256<float> x1, Vector256<float> x2, Vector256<float> x3) = Load(x);
+        Vector256<float> a0 = Vector256.Abs(x0), a1 = Vector256.Abs(x1), a2 = Vector256.Abs(x2), a3 = Vector256.Abs(x3);
+        Vector256<float> largest = Vector256.Create(Largest(Vector256.MaxNative(Vector256.MaxNative(a0, a1), Vector256.MaxNative(a2, a3))));
+        uint places = Vector256.Equals(a0, largest).ExtractMostSignificantBits()
+            | Vector256.Equals(a1, largest).ExtractMostSignificantBits() << 8
+            | Vector256.Equals(a2, largest).ExtractMostSignificantBits() << 16
+            | Vector256.Equals(a3, largest).ExtractMostSignificantBits() << 24;
+        float extreme = places == 0 || largest.ToScalar() == 0 ? 0 : x[BitOperations.TrailingZeroCount(places)];
         float d = extreme / -offset;
-        float inverse = Inverse(d);
-        Span<byte> codes = stackalloc byte[Size];
-        for (int i = 0; i < Size; i++)
-            codes[i] = (byte)Math.Min((2 * offset) - 1, (int)((x[i] * inverse) + (offset + 0.5f)));
+        Vector256<float> inverse = Vector256.Create(Inverse(d)), shift = Vector256.Create(offset + 0.5f);
         WriteHalf(y, d);
-        WriteCodes(codes, y[2..], hasHighBits: offset == 16);
+        WriteCodes((x0 * inverse) + shift, (x1 * inverse) + shift, (x2 * inverse) + shift, (x3 * inverse) + shift, (2 * offset) - 1, y[2..], hasHighBits: offset == 16);
     }
 
-    /// <summary>Q4_1, Q5_1: m = min, d = (max − min) / steps; code = min(steps, trunc((x − m)/d + ½)).</summary>
+    /// <summary>Q4_1, Q5_1: m = min, d = (max − min) / steps; code = min(steps, trunc((x − m)/d + ½)), with two roundings: not one fused multiply-add.</summary>
     private static void EncodeShifted(ReadOnlySpan<float> x, Span<byte> y, int steps)
     {
-        float min = float.MaxValue, max = -float.MaxValue;
-        foreach (float value in x)
-        {
-            min = value < min ? value : min;
-            max = value > max ? value : max;
-        }
-
-        float d = (max - min) / steps;
-        float inverse = Inverse(d);
-        Span<byte> codes = stackalloc byte[Size];
-        for (int i = 0; i < Size; i++)
-        {
-            float scaled = (x[i] - min) * inverse; // two roundings: not one fused multiply-add
-            codes[i] = (byte)Math.Min(steps, (int)(scaled + 0.5f));
-        }
-
+        (Vector256<float> x0, Vector256<float> x1, Vector256<float> x2, Vector256<float> x3) = Load(x);
+        float max = Largest(Vector256.MaxNative(Vector256.MaxNative(x0, x1), Vector256.MaxNative(x2, x3)));
+        float min = -Largest(-Vector256.MinNative(Vector256.MinNative(x0, x1), Vector256.MinNative(x2, x3)));
+        if (min == 0)
+            min = x[x.IndexOf(0f)]; // of zeros with both signs the first one counts
+        float d = (max == min ? 0 : max - min) / steps;
+        Vector256<float> inverse = Vector256.Create(Inverse(d)), m = Vector256.Create(min), half = Vector256.Create(0.5f);
         WriteHalf(y, d);
         WriteHalf(y[2..], min);
-        WriteCodes(codes, y[4..], hasHighBits: steps == 31);
+        WriteCodes(((x0 - m) * inverse) + half, ((x1 - m) * inverse) + half, ((x2 - m) * inverse) + half, ((x3 - m) * inverse) + half, steps, y[4..], hasHighBits: steps == 31);
+    }
+
+    private static (Vector256<float> X0, Vector256<float> X1, Vector256<float> X2, Vector256<float> X3) Load(ReadOnlySpan<float> x) =>
+        (Vector256.Create(x), Vector256.Create(x[8..]), Vector256.Create(x[16..]), Vector256.Create(x[24..]));
+
+    private static float Largest(Vector256<float> x)
+    {
+        Vector128<float> four = Vector128.MaxNative(x.GetLower(), x.GetUpper());
+        four = Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.MaxNative(four, Vector128.Shuffle(four, Vector128.Create(1, 0, 3, 2))).ToScalar();
     }
 
     /// <summary>Code j in the low nibble of byte j, code j + 16 in the high one; bit 4 of code j at bit j of a u32 before them.</summary>
-    private static void WriteCodes(ReadOnlySpan<byte> codes, Span<byte> y, bool hasHighBits)
+    private static void WriteCodes(Vector256<float> c0, Vector256<float> c1, Vector256<float> c2, Vector256<float> c3, int largest, Span<byte> y, bool hasHighBits)
     {
+        Vector256<short> low = Vector256.Narrow(Vector256.ConvertToInt32(c0), Vector256.ConvertToInt32(c1));
+        Vector256<short> high = Vector256.Narrow(Vector256.ConvertToInt32(c2), Vector256.ConvertToInt32(c3));
+        Vector256<byte> codes = Vector256.Min(Vector256.Narrow(low, high).AsByte(), Vector256.Create((byte)largest));
         if (hasHighBits)
         {
-            uint high = 0;
-            for (int i = 0; i < Size; i++)
-                high |= (uint)(codes[i] >> 4 & 1) << i;
-            BinaryPrimitives.WriteUInt32LittleEndian(y, high);
+            BinaryPrimitives.WriteUInt32LittleEndian(y, (codes << 3).ExtractMostSignificantBits());
             y = y[4..];
         }
 
-        for (int i = 0; i < Size / 2; i++)
-            y[i] = (byte)((codes[i] & 15) | (codes[i + (Size / 2)] << 4));
+        ((codes.GetLower() & Vector128.Create((byte)15)) | (codes.GetUpper() << 4)).CopyTo(y);
     }
 
     private static void DecodeCodes(ReadOnlySpan<byte> x, bool hasHighBits, Span<float> y, float d, int offset, float m)

@@ -8,14 +8,14 @@ internal static class KAffineBlocks
     private const int Rounds = 3;
 
     /// <param name="Parts">Runs with an own scale and minimum.</param>
-    private sealed record Shape(int Parts, int HighestCode, int HighestScale)
+    private sealed record Shape(int Parts, int HighestCode, int HighestScale, int Steps)
     {
         public int PartSize => KScales.BlockSize / Parts;
     }
 
-    private static readonly Shape Q2 = new(16, 3, 15);
-    private static readonly Shape Q4 = new(8, 15, 63);
-    private static readonly Shape Q5 = new(8, 31, 63);
+    private static readonly Shape Q2 = new(16, 3, 15, 8);
+    private static readonly Shape Q4 = new(8, 15, 63, 5);
+    private static readonly Shape Q5 = new(8, 31, 63, 3);
 
     /// <summary>One block.</summary>
     public static void Encode(GgmlType type, ReadOnlySpan<float> x, Span<byte> y)
@@ -54,7 +54,7 @@ internal static class KAffineBlocks
         float largestScale = 0, largestMin = 0;
         for (int part = 0; part < shape.Parts; part++)
         {
-            (scale[part], min[part]) = ScaleSearch.Affine(x.Slice(part * shape.PartSize, shape.PartSize), shape.HighestCode);
+            (scale[part], min[part]) = ScaleSearch.Affine(x.Slice(part * shape.PartSize, shape.PartSize), shape.HighestCode, shape.Steps);
             largestScale = Math.Max(largestScale, scale[part]);
             largestMin = Math.Max(largestMin, min[part]);
         }

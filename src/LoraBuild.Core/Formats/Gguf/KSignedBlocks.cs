@@ -10,10 +10,10 @@ internal static class KSignedBlocks
     private const int Rounds = 3;
 
     /// <summary>Codes from −<paramref name="Codes"/> to <paramref name="Codes"/> − 1; scales likewise.</summary>
-    private sealed record Range(int Codes, int Scales);
+    private sealed record Range(int Codes, int Scales, int Steps);
 
-    private static readonly Range Q3 = new(4, 32);
-    private static readonly Range Q6 = new(32, 128);
+    private static readonly Range Q3 = new(4, 32, 8);
+    private static readonly Range Q6 = new(32, 128, 2);
 
     /// <summary>One block.</summary>
     public static void Encode(GgmlType type, ReadOnlySpan<float> x, Span<byte> y)
@@ -48,7 +48,7 @@ internal static class KSignedBlocks
         float extreme = 0;
         for (int part = 0; part < Parts; part++)
         {
-            scale[part] = ScaleSearch.Signed(x.Slice(part * PartSize, PartSize), -range.Codes, range.Codes - 1);
+            scale[part] = ScaleSearch.Signed(x.Slice(part * PartSize, PartSize), -range.Codes, range.Codes - 1, range.Steps);
             extreme = Math.Abs(scale[part]) > Math.Abs(extreme) ? scale[part] : extreme;
         }
 

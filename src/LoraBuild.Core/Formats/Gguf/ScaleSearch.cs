@@ -12,14 +12,18 @@ internal readonly record struct CodeSums(double Q, double Qq, double Xq);
 
 /// <summary>
 /// Minimises Σ(x − x̂)². Candidates spread the codes a little wider or narrower than the values reach; each one's codes are then given their least-squares scale.
-/// Runs are a multiple of 8 long. All sums have one fixed order and no fused operations: the result is the same on every machine.
+/// Runs are a multiple of 16 long. All sums have one fixed order and no fused operations: the result is the same on every machine.
 /// </summary>
 internal static class ScaleSearch
 {
     private const int Lanes = 8;
 
+    /// <summary>So many codes wider or narrower than the values reach are the widest and the narrowest candidate.</summary>
+    private const float Reach = 1;
+
     /// <summary>x̂ = scale·q with lowest ≤ q ≤ highest. The scale may be negative: the longer side of the codes then serves the other sign.</summary>
-    public static float Signed(ReadOnlySpan<float> x, int lowest, int highest)
+    /// <param name="steps">Candidates on either side of the plain one, a tenth of a code apart and more where there are fewer: with many codes the plain one is nearly as good.</param>
+    public static float Signed(ReadOnlySpan<float> x, int lowest, int highest, int steps)
     {
         float extreme = 0;
         foreach (float value in x)
@@ -34,10 +38,10 @@ internal static class ScaleSearch
                 (bestGain, best) = (sums.Xq * sums.Xq / sums.Qq, sums.Xq / sums.Qq);
         }
 
-        for (int step = -10; step <= 10; step++)
+        for (int step = -steps; step <= steps; step++)
         {
-            Try(x, (lowest - (0.1f * step)) / extreme);
-            Try(x, (highest + (0.1f * step)) / extreme);
+            Try(x, (lowest - (step * Reach / steps)) / extreme);
+            Try(x, (highest + (step * Reach / steps)) / extreme);
         }
 
         for (int round = 0; round < 2; round++)
@@ -46,7 +50,7 @@ internal static class ScaleSearch
     }
 
     /// <summary>x̂ = scale·q − min with 0 ≤ q ≤ highest, scale ≥ 0, min ≥ 0.</summary>
-    public static (float Scale, float Min) Affine(ReadOnlySpan<float> x, int highest)
+    public static (float Scale, float Min) Affine(ReadOnlySpan<float> x, int highest, int steps)
     {
         float low = 0, high = 0; // a minimum above 0 has no code
         double sum = 0;
@@ -74,9 +78,9 @@ internal static class ScaleSearch
                 (bestGain, bestScale, bestMin) = (gain, scale, -offset);
         }
 
-        for (int step = -10; step <= 10; step++)
-            Try(x, (highest + (0.1f * step)) / (high - low), -low);
-        for (int round = 0; round < 3 && bestScale > 0; round++)
+        for (int step = -steps; step <= steps; step++)
+            Try(x, (highest + (step * Reach / steps)) / (high - low), -low);
+        for (int round = 0; round < 2 && bestScale > 0; round++)
             Try(x, (float)(1 / bestScale), (float)bestMin);
         return ((float)bestScale, (float)bestMin);
     }
@@ -118,11 +122,13 @@ internal static class ScaleSearch
     public static void WriteCodes(ReadOnlySpan<float> x, float scale, float min, int lowest, int highest, Span<byte> codes)
     {
         ref float start = ref MemoryMarshal.GetReference(x);
-        for (int i = 0; i < x.Length; i += Lanes)
+        float inverse = Inverse(scale);
+        for (int i = 0; i < x.Length; i += 2 * Lanes)
         {
-            Vector256<int> q = Vector256.ConvertToInt32(Codes(Vector256.LoadUnsafe(ref start, (nuint)i), Inverse(scale), min, lowest, highest)) - Vector256.Create(lowest);
-            for (int lane = 0; lane < Lanes; lane++)
-                codes[i + lane] = (byte)q[lane];
+            Vector256<int> low = Vector256.ConvertToInt32(Codes(Vector256.LoadUnsafe(ref start, (nuint)i), inverse, min, lowest, highest)) - Vector256.Create(lowest);
+            Vector256<int> high = Vector256.ConvertToInt32(Codes(Vector256.LoadUnsafe(ref start, (nuint)(i + Lanes)), inverse, min, lowest, highest)) - Vector256.Create(lowest);
+            Vector256<short> both = Vector256.Narrow(low, high);
+            Vector128.Narrow(both.GetLower(), both.GetUpper()).AsByte().CopyTo(codes[i..]);
         }
     }
 
