@@ -19,12 +19,15 @@ switch (args)
     case ["export-gguf", ..]:
         ExportBenchmark.Run(Number("--megabytes", 1200), Text("--directory") ?? Path.GetTempPath(), Text("--types")?.Split(',') ?? ["f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "q5_0", "q5_1", "q2_k", "q3_k_m", "q4_k_m", "q5_k_m", "q6_k"], Number("--runs", 3), Console.Out);
         return 0;
+    case ["merge", ..]:
+        return MergeBenchmark.Run(Number("--megabytes", 2000), Text("--directory") ?? Path.GetTempPath(), Console.Out);
     default:
         Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
         Console.Error.WriteLine("       encode-gguf");
         Console.Error.WriteLine("       export-gguf [--megabytes N] [--directory DIR] [--types TYPE,…] [--runs N]");
+        Console.Error.WriteLine("       merge [--megabytes N] [--directory DIR]");
         return 2;
 }
 

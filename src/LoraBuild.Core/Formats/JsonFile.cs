@@ -12,6 +12,12 @@ public static class JsonFile
     /// <summary>The largest tokenizer.json of a public model has about 35 MB.</summary>
     private const long MaxBytes = 200_000_000;
 
+    /// <summary>For files that a person could read: configurations of models and adapters.</summary>
+    public const long ConfigBytes = 4_000_000;
+
+    /// <summary>The index of the largest public model, with 90,000 tensors, has about 9 MB.</summary>
+    public const long IndexBytes = 20_000_000;
+
     /// <summary>How this project writes JSON that people read: two spaces, nothing escaped that need not be.</summary>
     public static JsonSerializerOptions Indented { get; } = new()
     {
@@ -22,14 +28,15 @@ public static class JsonFile
 
     /// <param name="code">The code under which a missing or broken file is reported.</param>
     /// <param name="purpose">What the file is for, for the message: "a model directory needs it".</param>
+    /// <param name="maxBytes">A larger file is not read: it is no such file.</param>
     /// <exception cref="DiagnosticException">The file is missing, too large, not JSON (with line and column), or not an object.</exception>
-    public static JsonObject ReadObject(string path, string code, string purpose)
+    public static JsonObject ReadObject(string path, string code, string purpose, long maxBytes = MaxBytes)
     {
         string fullPath = Path.GetFullPath(path);
         if (!File.Exists(fullPath))
             throw new DiagnosticException(code, $"the file does not exist; {purpose}", fullPath);
-        if (LinkedFile.Length(fullPath) > MaxBytes)
-            throw new DiagnosticException(code, $"the file has more than {MaxBytes} bytes, which no such file has", fullPath);
+        if (LinkedFile.Length(fullPath) > maxBytes)
+            throw new DiagnosticException(code, $"the file has more than {maxBytes} bytes, which no such file has", fullPath);
         try
         {
             byte[] bytes = File.ReadAllBytes(fullPath);

@@ -98,7 +98,7 @@ public sealed record ModelConfig
     /// <summary>Reads a config under another file name.</summary>
     public static ModelConfig LoadFile(string path)
     {
-        JsonObject raw = JsonFile.ReadObject(path, "LB0410", "a model directory needs a config.json; is this a Hugging Face model directory?");
+        JsonObject raw = JsonFile.ReadObject(path, "LB0410", "a model directory needs a config.json; is this a Hugging Face model directory?", JsonFile.ConfigBytes);
         return ModelConfigParser.Parse(raw, Path.GetFullPath(path));
     }
 }

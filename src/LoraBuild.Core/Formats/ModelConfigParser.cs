@@ -8,6 +8,9 @@ internal static class ModelConfigParser
 {
     private const string Code = "LB0411";
 
+    /// <summary>Ten times the deepest published model; a wrong number is told at once and not by a list of all that is missing.</summary>
+    private const int MaxLayers = 2000;
+
     public static ModelConfig Parse(JsonObject raw, string file)
     {
         ConfigReader outer = new(raw, file, Code);
@@ -19,7 +22,7 @@ internal static class ModelConfigParser
         ModelTypeDefaults defaults = ModelTypeDefaults.Of(fileType);
 
         int hiddenSize = text.Int("hidden_size", defaults.HiddenSize);
-        int layers = text.Int("num_hidden_layers", defaults.NumHiddenLayers, 1, 100_000);
+        int layers = text.Int("num_hidden_layers", defaults.NumHiddenLayers, 1, MaxLayers);
         int heads = text.Int("num_attention_heads", defaults.NumAttentionHeads);
         int keyValueHeads = text.Int("num_key_value_heads", (text.Mentions("num_key_value_heads") ? null : defaults.NumKeyValueHeads) ?? heads); // null: as many as heads
         if (heads % keyValueHeads != 0)

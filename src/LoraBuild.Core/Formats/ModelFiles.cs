@@ -98,7 +98,7 @@ public sealed class ModelFiles : IDisposable
 
     private static SortedDictionary<string, List<string>> ReadIndex(string directory, string index)
     {
-        JsonObject root = JsonFile.ReadObject(index, "LB0407", "it names the shard of every tensor");
+        JsonObject root = JsonFile.ReadObject(index, "LB0407", "it names the shard of every tensor", JsonFile.IndexBytes);
         if (root["weight_map"] is not JsonObject map || map.Count == 0)
             throw new DiagnosticException("LB0407", "the index has no 'weight_map' object with tensor names and file names", index);
         SortedDictionary<string, List<string>> tensorsOfShard = new(StringComparer.Ordinal);

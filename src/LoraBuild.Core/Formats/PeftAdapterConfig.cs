@@ -60,7 +60,7 @@ public sealed record PeftAdapterConfig
     public static PeftAdapterConfig Read(string adapterDirectory)
     {
         string path = Path.Combine(adapterDirectory, FileName);
-        JsonObject root = JsonFile.ReadObject(path, "LB0420", "a PEFT adapter directory needs it");
+        JsonObject root = JsonFile.ReadObject(path, "LB0420", "a PEFT adapter directory needs it", JsonFile.ConfigBytes);
         return PeftConfigJson.Parse(root, Path.GetFullPath(path));
     }
 

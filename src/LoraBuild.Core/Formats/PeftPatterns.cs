@@ -6,7 +6,7 @@ namespace LoraBuild.Core.Formats;
 
 public static class PeftPatterns
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromMilliseconds(500);
 
     /// <summary>The value of the first key that matches the whole path, or its end after a dot; else <paramref name="fallback"/>.</summary>
     /// <exception cref="DiagnosticException">LB0421: a key is not a regular expression.</exception>

@@ -45,8 +45,8 @@ public static class ParameterLayout
 
     private static IEnumerable<ParameterShape> Layer(DecoderSpec spec, string path)
     {
-        int queryWidth = spec.HeadCount * spec.HeadDim;
-        int keyWidth = spec.KeyValueHeadCount * spec.HeadDim;
+        long queryWidth = (long)spec.HeadCount * spec.HeadDim;
+        long keyWidth = (long)spec.KeyValueHeadCount * spec.HeadDim;
         string attention = $"{path}.self_attn";
         string mlp = $"{path}.mlp";
         IEnumerable<ParameterShape> linears = spec.IsQkvFused
@@ -67,7 +67,7 @@ public static class ParameterLayout
         }
 
         linears = spec.IsGateUpFused
-            ? Linear($"{mlp}.gate_up_proj", 2 * spec.IntermediateSize, spec.HiddenSize, spec.HasMlpBias)
+            ? Linear($"{mlp}.gate_up_proj", 2L * spec.IntermediateSize, spec.HiddenSize, spec.HasMlpBias)
             : [
                 .. Linear($"{mlp}.gate_proj", spec.IntermediateSize, spec.HiddenSize, spec.HasMlpBias),
                 .. Linear($"{mlp}.up_proj", spec.IntermediateSize, spec.HiddenSize, spec.HasMlpBias),

@@ -45,17 +45,21 @@ internal sealed class WeightLoader : IDisposable
     {
         DiagnosticBag findings = new();
         HashSet<string> expected = [];
+        List<string> missing = [];
         foreach (ParameterShape parameter in ParameterLayout.All(spec))
         {
             string name = names.InFiles(parameter.Name);
             expected.Add(name);
             if (!files.Tensors.TryGetValue(name, out TensorEntry? entry))
-                findings.Report(Diagnostic.Error("LB0510", $"the tensor '{name}' {TensorShapes.Text(parameter.Shape)}, which a {spec.ModelType} model with this config.json has, is in no weight file; fetch the model again, or mend config.json", files.Directory));
+                missing.Add($"'{name}' {TensorShapes.Text(parameter.Shape)}");
             else if (!entry.Shape.AsSpan().SequenceEqual(parameter.Shape.ToArray()))
                 findings.Report(Diagnostic.Error("LB0512", $"the tensor '{name}' has the shape {entry.ShapeText}, config.json asks for {TensorShapes.Text(parameter.Shape)}; weights and config.json belong to different models", files.FileOf(name).Path));
             else if (!entry.Dtype.IsFloat())
                 findings.Report(Diagnostic.Error("LB0513", $"the tensor '{name}' is stored as {entry.Dtype.SafetensorsName()}; only F32, F16, BF16 and F64 weights can be loaded. Use an unquantised copy of the model", files.FileOf(name).Path));
         }
+
+        if (missing.Count > 0)
+            findings.Report(Diagnostic.Error("LB0510", $"{(missing.Count == 1 ? "the tensor" : $"{missing.Count} tensors")} {NameList.Text(missing)}, which a {spec.ModelType} model with this config.json has, {(missing.Count == 1 ? "is" : "are")} in no weight file; fetch the model again, or mend config.json", files.Directory));
 
         foreach (string name in files.Tensors.Keys)
         {
