@@ -28,7 +28,7 @@ internal sealed class BpeModel : IModel
     private readonly int[] fallbackIds = new int[256];
     private readonly int[] idOfCharacter = new int[0x3000];
     private readonly int unknownId = -1;
-    private readonly NeighbourFilter? neighbours;
+    private readonly Lazy<NeighbourFilter>? neighbours;
 
     public BpeModel(Vocabulary vocabulary, MergeTable merges, BpeOptions options)
     {
@@ -48,9 +48,15 @@ internal sealed class BpeModel : IModel
         // With ignore_merges a part would be looked up as if it were a word. Where a character can be dropped, the places of the whole word behind it shift.
         bool dropsNothing = unknownId >= 0 || (options.HasByteFallback && Array.TrueForAll(fallbackIds, id => id >= 0));
         if (dropsNothing && options is { ContinuingSubwordPrefix: "", EndOfWordSuffix: "", IgnoresMerges: false } && !merges.UsesAny(fallbackIds.ToHashSet()))
-            neighbours = new NeighbourFilter(vocabulary.Tokens);
+            neighbours = new(() => new NeighbourFilter(vocabulary.Tokens));
         for (int c = 0; c < idOfCharacter.Length; c++)
             idOfCharacter[c] = vocabulary.IdOf(((char)c).ToString()) ?? -1;
+    }
+
+    private BpeModel(BpeModel other)
+    {
+        (Vocabulary, merges, options, unknownId, CanReadBytes) = (other.Vocabulary, other.merges, other.options, other.unknownId, other.CanReadBytes);
+        (idOfByte, fallbackIds, idOfCharacter, neighbours) = (other.idOfByte, other.fallbackIds, other.idOfCharacter, other.neighbours);
     }
 
     public Vocabulary Vocabulary { get; }
@@ -66,7 +72,7 @@ internal sealed class BpeModel : IModel
     public bool ReadsBytes { get; private init; }
 
     /// <summary>The same model for a pipeline whose pre-tokenizer ends in ByteLevel and leaves the bytes to the model.</summary>
-    public BpeModel AsByteReader() => new(Vocabulary, merges, options) { ReadsBytes = CanReadBytes };
+    public BpeModel AsByteReader() => new(this) { ReadsBytes = CanReadBytes };
 
     public void Tokenize(ReadOnlySpan<char> word, ModelScratch scratch, TokenBuffer output)
     {
@@ -76,10 +82,11 @@ internal sealed class BpeModel : IModel
             return;
         }
 
+        NeighbourFilter filter = neighbours.Value;
         int start = 0;
         for (int i = 1; i < word.Length; i++)
         {
-            if (!CanCut(word, i))
+            if (!CanCut(filter, word, i))
                 continue;
             TokenizePart(word, start, i, scratch, output);
             start = i;
@@ -92,11 +99,11 @@ internal sealed class BpeModel : IModel
     /// Whether a word gives the same tokens when it is cut here. No token holds these two characters side by side, so no merge can join
     /// them; and both are known, so that no unknown token or byte run reaches over the cut.
     /// </summary>
-    private bool CanCut(ReadOnlySpan<char> word, int at)
+    private bool CanCut(NeighbourFilter filter, ReadOnlySpan<char> word, int at)
     {
         char left = word[at - 1];
         char right = word[at];
-        return !neighbours!.MayStandTogether(left, right) && IsKnown(left) && IsKnown(right);
+        return !filter.MayStandTogether(left, right) && IsKnown(left) && IsKnown(right);
     }
 
     private bool IsKnown(char c) => c < idOfCharacter.Length

@@ -77,18 +77,22 @@ internal static class ModelReader
     /// <summary>Token to id. Two tokens with one id are an error; a gap is a warning, because published models have some.</summary>
     internal static Vocabulary ReadVocabulary(JsonView view, IDiagnosticSink? sink)
     {
-        Dictionary<string, int> ids = new(StringComparer.Ordinal);
-        Dictionary<int, string> tokens = [];
+        if (view.Kind != JsonValueKind.Object)
+            view.Properties(); // says what is wrong
+        int count = view.Element.GetPropertyCount();
+        Dictionary<string, int> ids = new(count, StringComparer.Ordinal);
+        Dictionary<int, string> tokens = new(count);
         int largest = -1;
-        foreach ((string token, JsonView value) in view.Properties())
+        foreach (JsonProperty property in view.Element.EnumerateObject())
         {
-            int id = value.Kind == JsonValueKind.Number ? value.AsInt() : throw value.Error("LB0205", "a token's id must be a whole number");
+            string token = property.Name;
+            if (property.Value.ValueKind != JsonValueKind.Number || !property.Value.TryGetInt32(out int id))
+                throw Place(property).Error("LB0205", "a token's id must be a whole number");
             if (id is < 0 or > 100_000_000)
-                throw value.Error("LB0205", $"the id {id} of \"{token}\" is out of range; ids count from 0");
-            if (tokens.TryGetValue(id, out string? other) && other != token)
-                throw value.Error("LB0205", $"the id {id} stands for two tokens, \"{other}\" and \"{token}\"");
+                throw Place(property).Error("LB0205", $"the id {id} of \"{token}\" is out of range; ids count from 0");
+            if (!tokens.TryAdd(id, token) && tokens[id] != token)
+                throw Place(property).Error("LB0205", $"the id {id} stands for two tokens, \"{tokens[id]}\" and \"{token}\"");
             ids[token] = id;
-            tokens[id] = token;
             largest = Math.Max(largest, id);
         }
 
@@ -99,6 +103,8 @@ internal static class ModelReader
         }
 
         return new Vocabulary(ids);
+
+        JsonView Place(JsonProperty property) => new(view.Source, property.Value, $"{view.Path}.{property.Name}");
     }
 
     /// <summary>Merges are <c>"a b"</c> or <c>["a", "b"]</c>; the first has rank 0.</summary>
@@ -110,16 +116,48 @@ internal static class ModelReader
         int rank = 0;
         foreach (JsonElement element in view.Element.EnumerateArray())
         {
-            JsonView merge = new(view.Source, element, $"{view.Path}[{rank}]");
-            (string left, string right) = ReadMerge(merge);
-            int leftId = IdOf(left, merge, vocabulary);
-            int rightId = IdOf(right, merge, vocabulary);
-            if (right.Length < prefixLength)
-                throw merge.Error("LB0206", $"\"{right}\" does not begin with the continuing prefix");
-            table.Add(leftId, rightId, rank++, IdOf(string.Concat(left, right.AsSpan(prefixLength)), merge, vocabulary));
+            // A view with its path is only made where there is something to say: there are hundreds of thousands of merges.
+            (string left, string right) = TryReadPair(element) ?? ReadMerge(Place(element, rank));
+            if (vocabulary.IdOf(left) is { } leftId && vocabulary.IdOf(right) is { } rightId && right.Length >= prefixLength
+                && vocabulary.IdOf(string.Concat(left, right.AsSpan(prefixLength))) is { } merged)
+                table.Add(leftId, rightId, rank++, merged);
+            else
+                throw Refuse(left, right, Place(element, rank), vocabulary, prefixLength);
         }
 
         return table;
+
+        JsonView Place(JsonElement element, int index) => new(view.Source, element, $"{view.Path}[{index}]");
+    }
+
+    private static DiagnosticException Refuse(string left, string right, JsonView merge, Vocabulary vocabulary, int prefixLength)
+    {
+        foreach (string token in (string[])[left, right])
+        {
+            if (vocabulary.IdOf(token) is null)
+                return Unknown(token);
+        }
+
+        return right.Length < prefixLength
+            ? merge.Error("LB0206", $"\"{right}\" does not begin with the continuing prefix")
+            : Unknown(string.Concat(left, right.AsSpan(prefixLength)));
+
+        DiagnosticException Unknown(string token) => merge.Error("LB0206", $"the merge names \"{token}\", which is not in the vocabulary");
+    }
+
+    /// <summary>A merge in the form of two strings; null for any other, or what cannot be read.</summary>
+    private static (string Left, string Right)? TryReadPair(JsonElement element)
+    {
+        if (element.ValueKind != JsonValueKind.Array || element.GetArrayLength() != 2 || element[0].ValueKind != JsonValueKind.String || element[1].ValueKind != JsonValueKind.String)
+            return null;
+        try
+        {
+            return (element[0].GetString()!, element[1].GetString()!);
+        }
+        catch (InvalidOperationException)
+        {
+            return null; // half a surrogate pair: read again where the place is known
+        }
     }
 
     private static (string Left, string Right) ReadMerge(JsonView merge)
@@ -136,7 +174,4 @@ internal static class ModelReader
             ? (text[..space], text[(space + 1)..])
             : throw merge.Error("LB0206", $"a merge is two tokens with one space between them, got \"{text}\"");
     }
-
-    private static int IdOf(string token, JsonView merge, Vocabulary vocabulary) =>
-        vocabulary.IdOf(token) ?? throw merge.Error("LB0206", $"the merge names \"{token}\", which is not in the vocabulary");
 }
