@@ -1,5 +1,4 @@
 // One document to token ids and labels: renders it, finds the targets, keeps control tokens out of the user's words, cuts to length.
-using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Chat.Jinja;
@@ -59,7 +58,7 @@ internal sealed class DocumentTokenizer
     private readonly ChatTemplate? template;
     private readonly TemplateSection section;
     private readonly JsonObject variables;
-    private readonly AddedToken[] controls;
+    private readonly ControlTokens controls;
 
     /// <param name="template">Null where no document is a conversation.</param>
     public DocumentTokenizer(Tokenizer tokenizer, ChatTemplate? template, TemplateSection section)
@@ -74,8 +73,7 @@ internal sealed class DocumentTokenizer
                 variables[name] = token;
         }
 
-        // Longest first: a token that contains another is found as itself.
-        controls = [.. tokenizer.AddedTokens.Where(t => t.Special && t.Content.Length > 0).OrderByDescending(t => t.Content.Length).ThenBy(t => t.Content, StringComparer.Ordinal)];
+        controls = new ControlTokens(tokenizer, template is null ? [] : [template.Source, .. template.ForTools is { } forTools ? new[] { forTools.Source } : []]);
     }
 
     public TokenizedDocument Tokenize(Conversation document)
@@ -160,41 +158,23 @@ internal sealed class DocumentTokenizer
     {
         InjectionGuard guard = new(controls);
         RenderedConversation rendered = TargetRanges.Render(template!, guard.Protect(conversation), variables, LossOf(conversation), section.Now);
-        List<int> ids = [];
-        List<int> labels = [];
-        List<string> unknown = [];
-        StringBuilder text = new();
-        int crossing = 0;
-        foreach (GuardedPiece piece in guard.Split(rendered.Text))
+        (string text, int[] guarded) = guard.Restore(rendered.Text);
+        Encoding encoding = tokenizer.EncodeWithGuard(text, guarded);
+        return new TokenizedDocument(encoding.Ids, TokenLabels.FromRanges(encoding, rendered.Targets))
         {
-            Encoding encoding = tokenizer.Encode(piece.Text, addSpecialTokens: false, splitSpecialTokens: piece.IsInjected);
-            int length = PyText.Length(piece.Text);
-            int stand = piece.Start; // code points of the rendered text, in which a stand-in counts as one
-            IReadOnlyList<(int Start, int End)> targets = piece.IsInjected
-                ? (rendered.Targets.Any(t => t.Start <= stand && stand < t.End) ? [(0, length)] : [])
-                : [.. rendered.Targets.Select(t => (Math.Clamp(t.Start - stand, 0, length), Math.Clamp(t.End - stand, 0, length))).Where(t => t.Item1 < t.Item2)];
-            ids.AddRange(encoding.Ids);
-            labels.AddRange(TokenLabels.FromRanges(encoding, targets));
-            unknown.AddRange(Unknown(encoding, piece.Text));
-            crossing += TokenLabels.Crossing(encoding, targets);
-            text.Append(piece.Text);
-        }
-
-        return new TokenizedDocument([.. ids], [.. labels])
-        {
-            FullLength = ids.Count,
+            FullLength = encoding.Ids.Length,
             Injected = guard.Found,
             SpokenControls = SpokenControls(conversation),
-            ChangesRendering = IsNotTheTemplates(conversation, text.ToString(), ids, guard.Found.Count > 0),
-            CrossingTokens = crossing,
-            UnknownPieces = unknown,
+            ChangesRendering = IsNotTheTemplates(conversation, text, encoding.Ids, guard.Found.Count > 0),
+            CrossingTokens = TokenLabels.Crossing(encoding, rendered.Targets),
+            UnknownPieces = Unknown(encoding, text),
         };
     }
 
     /// <summary>Compares with what transformers' apply_chat_template(tokenize=True) gives: the conversation as it is, rendered and tokenised as a whole.</summary>
     /// <returns>Whether special tokens in the words (kept as text here) made the template write something else.</returns>
     /// <exception cref="InvalidOperationException">The ids differ although the text does not: a fault of the tokenizer.</exception>
-    private bool IsNotTheTemplates(Conversation conversation, string text, List<int> ids, bool isGuarded)
+    private bool IsNotTheTemplates(Conversation conversation, string text, int[] ids, bool isGuarded)
     {
         if (isGuarded)
         {
@@ -203,13 +183,13 @@ internal sealed class DocumentTokenizer
             return plain != text;
         }
 
-        return tokenizer.EncodeToIds(text, addSpecialTokens: false).AsSpan().SequenceEqual(CollectionsMarshal.AsSpan(ids))
+        return tokenizer.EncodeToIds(text, addSpecialTokens: false).AsSpan().SequenceEqual(ids)
             ? false
             : throw new InvalidOperationException($"{conversation.SourceFile}({conversation.SourceLine}): the ids of the rendered conversation differ from those of its text");
     }
 
     private List<string> SpokenControls(Conversation conversation) =>
-        [.. controls.Where(t => conversation.Messages.Any(m => m.Role == "assistant" && m.Content?.Contains(t.Content, StringComparison.Ordinal) == true)).Select(t => t.Content)];
+        [.. controls.SpokenIn([.. conversation.Messages.Where(m => m.Role == "assistant" && m.Content is not null).Select(m => m.Content!)])];
 
     private List<string> Unknown(Encoding encoding, string text)
     {

@@ -140,7 +140,7 @@ internal sealed class SplitAuditor(string split, TemplateSection section, Tokeni
     {
         keptAsText += document.Injected.Count;
         if (document.Injected.Count > 0)
-            Warn("LB0317", $"A message that is not the assistant's holds {SpecialTokens(document.Injected)} {string.Join(", ", document.Injected)}; kept as text here, not a control token.", place);
+            Warn("LB0317", $"Words that are not the assistant's hold {SpecialTokens(document.Injected)} {string.Join(", ", document.Injected)}; kept as text, not a control token.", place);
         inAnswers += document.SpokenControls.Count;
         if (document.SpokenControls.Count > 0)
             Warn("LB0332", $"The assistant's words hold {SpecialTokens(document.SpokenControls)} {string.Join(", ", document.SpokenControls)}: a control token there, and trained as one. Remove it, unless the model is to say it.", place);

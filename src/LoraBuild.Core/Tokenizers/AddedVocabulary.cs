@@ -49,10 +49,11 @@ internal sealed class AddedVocabulary
     public bool IsSpecial(string content) => specialContents.Contains(content);
 
     /// <summary>Cuts the text at the added tokens; the pieces between them come normalized.</summary>
-    public void Split(TextPiece text, bool splitSpecialTokens, bool hasPlaces, List<Segment> output)
+    /// <param name="guarded">Places of the original text, in order, that no added token may take; needs <paramref name="hasPlaces"/>.</param>
+    public void Split(TextPiece text, bool splitSpecialTokens, bool hasPlaces, List<Segment> output, int[]? guarded = null)
     {
         List<Segment> first = [];
-        Find(raw, text, splitSpecialTokens, first);
+        Find(raw, text, splitSpecialTokens, first, guarded);
         foreach (Segment segment in first)
         {
             if (segment.AddedId >= 0)
@@ -62,11 +63,11 @@ internal sealed class AddedVocabulary
             }
 
             TextPiece piece = normalizer is null ? segment.Piece : normalizer.Normalize(segment.Piece, hasPlaces);
-            Find(normalized, piece, splitSpecialTokens, output);
+            Find(normalized, piece, splitSpecialTokens, output, guarded);
         }
     }
 
-    private void Find(TokenTrie trie, TextPiece text, bool splitSpecialTokens, List<Segment> output)
+    private void Find(TokenTrie trie, TextPiece text, bool splitSpecialTokens, List<Segment> output, int[]? guarded)
     {
         ReadOnlySpan<char> span = text.Span;
         int done = 0;
@@ -77,7 +78,7 @@ internal sealed class AddedVocabulary
             AddedToken token = tokens[index];
             int stop = start + length;
             from = stop;
-            if ((splitSpecialTokens && token.Special) || (token.SingleWord && IsBesideWord(span, start, stop)))
+            if ((splitSpecialTokens && token.Special) || (token.SingleWord && IsBesideWord(span, start, stop)) || (guarded is { Length: > 0 } && Holds(text.Slice(start, length), guarded)))
                 continue;
             if (token.Lstrip)
             {
@@ -105,6 +106,13 @@ internal sealed class AddedVocabulary
 
         if (done < span.Length)
             output.Add(new Segment(text.Slice(done, span.Length - done), -1));
+    }
+
+    private static bool Holds(TextPiece match, int[] guarded)
+    {
+        int at = Array.BinarySearch(guarded, match.Text.StartOf(match.Start));
+        at = at < 0 ? ~at : at;
+        return at < guarded.Length && guarded[at] < match.Text.EndOf(match.End - 1);
     }
 
     private static bool IsBesideWord(ReadOnlySpan<char> text, int start, int stop) =>

@@ -102,6 +102,17 @@ public sealed class Tokenizer
     public Encoding Encode(string text, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
         EncodeParts(text, null, addSpecialTokens, splitSpecialTokens, null);
 
+    /// <summary>Without the post-processor's tokens; no added token is seen that would take one of the guarded places.</summary>
+    /// <param name="guarded">Places of the text in UTF-16 units, in order.</param>
+    /// <exception cref="DiagnosticException">LB0208.</exception>
+    internal Encoding EncodeWithGuard(string text, int[] guarded)
+    {
+        EncodeScratch scratch = Rent();
+        Encoding encoding = EncodeOne(text, splitSpecialTokens: false, scratch, guarded);
+        scratches.Add(scratch);
+        return PostProcessing.Run(pipeline.PostProcessor, encoding, null, addSpecialTokens: false);
+    }
+
     /// <summary>The tokens of two texts, joined as the post-processor says.</summary>
     public Encoding EncodePair(string first, string second, bool addSpecialTokens = true, bool splitSpecialTokens = false) =>
         EncodeParts(first, second, addSpecialTokens, splitSpecialTokens, null);
@@ -201,7 +212,7 @@ public sealed class Tokenizer
         return PostProcessing.Run(pipeline.PostProcessor, one, two, addSpecialTokens);
     }
 
-    private Encoding EncodeOne(string text, bool splitSpecialTokens, EncodeScratch scratch)
+    private Encoding EncodeOne(string text, bool splitSpecialTokens, EncodeScratch scratch, int[]? guarded = null)
     {
         splitSpecialTokens |= config.SplitsSpecialTokens;
         text = UnicodeClasses.WithoutLoneSurrogates(text);
@@ -209,7 +220,7 @@ public sealed class Tokenizer
         TokenColumns columns = scratch.Columns;
         columns.Clear();
         scratch.Segments.Clear();
-        pipeline.Added.Split(Whole(text), splitSpecialTokens, hasPlaces: true, scratch.Segments);
+        pipeline.Added.Split(Whole(text), splitSpecialTokens, hasPlaces: true, scratch.Segments, guarded);
         foreach (Segment segment in scratch.Segments)
         {
             if (segment.AddedId >= 0)
