@@ -74,11 +74,31 @@ internal static class TargetRanges
             string after = Prefix(template, request, turn + 1, addGenerationPrompt: false, whole);
             return after.Length < start ? -1 : TurnEnd(after, start, messages[turn].Content);
         }
+        catch (DiagnosticException) when (EndBeforeFinalToken(template, request, whole, messages[turn], turn) is int end && end >= start)
+        {
+            return end;
+        }
         catch (DiagnosticException) when (EndByMark(template, request, whole, turn) is int end && end >= start)
         {
             // Some templates print more before the words of the last turn than of earlier ones (an empty thought, say), but the turn's end is the same.
             return end;
         }
+    }
+
+    /// <summary>
+    /// Phi's templates print the end-of-sequence token once, behind the whole conversation. Without it the rendering that stops behind the turn must be the
+    /// beginning of the whole, and something must stand behind the words that ends the turn; else null.
+    /// </summary>
+    private static int? EndBeforeFinalToken(ChatTemplate template, ChatRenderRequest request, string whole, ChatMessage message, int turn)
+    {
+        if (request.Variables["eos_token"] is not JsonValue value || !value.TryGetValue(out string? token) || token.Length == 0 || message.Content is not { } content)
+            return null;
+        JsonArray first = new([.. request.Messages.Take(turn + 1).Select(m => m?.DeepClone())]);
+        string alone = template.Render(request with { Messages = first }).Text;
+        if (!alone.EndsWith(token, StringComparison.Ordinal) || !whole.EndsWith(token, StringComparison.Ordinal))
+            return null;
+        string turns = PyText.Trim(alone[..^token.Length], atStart: false);
+        return whole.StartsWith(turns, StringComparison.Ordinal) && !turns.EndsWith(PyText.Trim(content), StringComparison.Ordinal) ? turns.Length : null;
     }
 
     /// <summary>

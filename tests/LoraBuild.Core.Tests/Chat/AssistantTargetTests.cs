@@ -14,7 +14,7 @@ public sealed class AssistantTargetTests(ITestOutputHelper output)
     /// <summary>Print history otherwise than the turn being answered, or white space that differs: they get the diagnostic.</summary>
     private static readonly HashSet<string> Unstable =
     [
-        "command-a-tools", "deepseek-r1-distill", "deepseek-v3", "falcon-instruct", "gemma-4", "gpt-oss", "metharme", "openchat-3.5", "phi-3-mini", "phi-3.5-mini", "phi-4-mini", "qwen3.5", "solar-instruct", "vicuna", "zephyr-cz",
+        "command-a-tools", "deepseek-r1-distill", "deepseek-v3", "falcon-instruct", "gemma-4", "gpt-oss", "metharme", "openchat-3.5", "qwen3.5", "solar-instruct", "vicuna", "zephyr-cz",
     ];
 
     /// <summary>Move the system prompt to the last question.</summary>
@@ -69,6 +69,26 @@ public sealed class AssistantTargetTests(ITestOutputHelper output)
         ChatTemplate template = ChatTemplate.Parse("{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}{{ '<stop>' if loop.last else '</s>' }}\n{% endfor %}{% if add_generation_prompt %}<s>assistant\n{% endif %}", "t");
         Conversation conversation = new() { Messages = [Turn("user", "q"), Turn("assistant", "one"), Turn("user", "q"), Turn("assistant", "two")] };
         Assert.Equal("LB0310", Assert.Throws<DiagnosticException>(() => Render(template, conversation)).Diagnostics[0].Code);
+    }
+
+    [Theory]
+    [InlineData("<|end|>\n", "one<|end|>")]
+    [InlineData("", "LB0310")] // nothing would end the first turn
+    public void A_token_that_is_printed_once_behind_the_whole_conversation_does_not_hide_where_earlier_turns_end(string end, string expected)
+    {
+        // As Phi-3 prints it.
+        ChatTemplate template = ChatTemplate.Parse("{% for m in messages %}<|{{ m.role }}|>{{ m.content + end }}{% endfor %}{{ '<|assistant|>' if add_generation_prompt else eos_token }}", "t");
+        Conversation conversation = new() { Messages = [Turn("user", "q"), Turn("assistant", "one"), Turn("user", "q"), Turn("assistant", "two")] };
+        JsonObject variables = new() { ["eos_token"] = "<|endoftext|>", ["end"] = end };
+        try
+        {
+            RenderedConversation rendered = TargetRanges.Render(template, conversation, variables, "assistant", JinjaConformanceTests.Now);
+            Assert.Equal([expected, $"two{end}<|endoftext|>"], rendered.Targets.Select(t => rendered.Text[t.Start..t.End]));
+        }
+        catch (DiagnosticException e)
+        {
+            Assert.Equal(expected, e.Diagnostics[0].Code);
+        }
     }
 
     [Fact]
