@@ -41,7 +41,7 @@ internal sealed class DocumentSource(DocumentTokenizer? tokenizer, Recipe recipe
         {
             conversation = CanonicalForm.FromLine(text);
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or RowException)
+        catch (Exception e) when (IsNotCanonical(e))
         {
             // Not made by the stage prepare, or edited.
             return new Result(null, null, new Diagnostic("LB0309", DiagnosticSeverity.Error, $"The line is not in the canonical form that the stage prepare writes: {e.Message}"), new DocumentPlace(file, Path.GetFileName(file), line, line));
@@ -57,6 +57,9 @@ internal sealed class DocumentSource(DocumentTokenizer? tokenizer, Recipe recipe
             return new Result(null, null, e.Diagnostics[0], place);
         }
     }
+
+    /// <summary>What reading a line of dataset/ throws when it was not made by the stage prepare.</summary>
+    internal static bool IsNotCanonical(Exception e) => e is JsonException or InvalidOperationException or FormatException or RowException;
 
     private readonly record struct Result(TokenizedDocument? Document, DocumentFacts? Facts, Diagnostic? Failure, DocumentPlace Place);
 }

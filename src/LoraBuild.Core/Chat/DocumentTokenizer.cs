@@ -66,15 +66,16 @@ internal sealed class DocumentTokenizer
         this.tokenizer = tokenizer;
         this.template = template;
         this.section = section;
-        variables = [];
-        foreach ((string name, string token) in tokenizer.ConfigVariables.OrderBy(v => v.Key, StringComparer.Ordinal))
-        {
-            if (token.Length > 0)
-                variables[name] = token;
-        }
+        variables = Variables(tokenizer);
 
         controls = new ControlTokens(tokenizer, template is null ? [] : [template.Source, .. template.ForTools is { } forTools ? new[] { forTools.Source } : []]);
     }
+
+    /// <summary>The tokenizer's named tokens as templates see them: those that are set.</summary>
+    public static JsonObject Variables(Tokenizer tokenizer) => new(tokenizer.ConfigVariables
+        .Where(v => v.Value.Length > 0)
+        .OrderBy(v => v.Key, StringComparer.Ordinal)
+        .Select(v => KeyValuePair.Create(v.Key, (JsonNode?)v.Value)));
 
     public TokenizedDocument Tokenize(Conversation document)
     {

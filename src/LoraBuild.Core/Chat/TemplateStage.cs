@@ -29,6 +29,8 @@ public static class TemplateStage
         ChatTemplate? template = tokenizer is not null && files.Any(HasConversation)
             ? TemplateChoice.Load(recipe.Template.ChatTemplate, tokenizer, tokenizerDirectory, recipe.PlaceOf("template.chat_template"))
             : null;
+        if (template is not null && FirstConversation(files) is { } example)
+            TemplateTokens.Check(template, tokenizer!, example, recipe.Template.Now, recipe.PlaceOf("template.chat_template"), bag);
         TokenizerFacts? facts = tokenizer is null ? null : new(tokenizer);
         DocumentSource documents = new(tokenizer is null ? null : new DocumentTokenizer(tokenizer, template, recipe.Template), recipe, options);
         TokenSources given = TokenSources.Read(recipe, bag);
@@ -86,7 +88,22 @@ public static class TemplateStage
     }
 
     /// <summary>Texts and completions need no chat template. Inside a text the quotes would be escaped.</summary>
-    private static bool HasConversation(string file) => File.ReadLines(file).Any(line => line.Contains("\"messages\":", StringComparison.Ordinal));
+    private static bool HasConversation(string file) => File.ReadLines(file).Any(IsConversation);
+
+    private static bool IsConversation(string line) => line.Contains("\"messages\":", StringComparison.Ordinal);
+
+    /// <returns>Null where it is not in the canonical form; it gets its diagnostic when its turn comes.</returns>
+    private static Conversation? FirstConversation(IEnumerable<string> files)
+    {
+        try
+        {
+            return CanonicalForm.FromLine(files.SelectMany(File.ReadLines).First(IsConversation));
+        }
+        catch (Exception e) when (DocumentSource.IsNotCanonical(e))
+        {
+            return null;
+        }
+    }
 
     private static void CheckWhole(Recipe recipe, Tokenizer? tokenizer, SplitAuditor[] auditors, DiagnosticBag bag)
     {

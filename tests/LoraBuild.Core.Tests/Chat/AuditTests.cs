@@ -49,6 +49,16 @@ public sealed class AuditTests
     }
 
     [Fact]
+    public void Marks_of_the_template_that_the_tokenizer_lacks_warn_with_their_names()
+    {
+        using AuditFixture audit = new("llama3", ChatMl);
+        audit.Run(Good);
+        Diagnostic warning = Assert.Single(audit.Findings, d => d.Code == "LB0338");
+        Assert.Equal(DiagnosticSeverity.Warning, warning.Severity);
+        Assert.Contains("'<|im_start|>', '<|im_end|>'", warning.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_template_without_any_end_of_turn_warns()
     {
         using AuditFixture audit = new(template: "{% for m in messages %}{{ m.role }}: {% if m.role == 'assistant' %}{% generation %}{{ m.content }}\n{% endgeneration %}{% else %}{{ m.content }}\n{% endif %}{% endfor %}");
