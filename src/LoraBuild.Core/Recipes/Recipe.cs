@@ -152,6 +152,9 @@ public sealed record TrainSection
 
     /// <summary>Documents a micro-batch; rows of max_length tokens when packing.</summary>
     public int PerDeviceTrainBatchSize { get; init; } = 2;
+
+    /// <summary>Tokens a micro-batch; when set it overrides <see cref="PerDeviceTrainBatchSize"/> and packing.</summary>
+    public int? PerDeviceTrainBatchTokens { get; init; }
     public int GradientAccumulationSteps { get; init; } = 4;
     public double LearningRate { get; init; } = 1e-4;
 
@@ -181,6 +184,7 @@ public sealed record TrainSection
     /// <summary>NEFTune; null: no noise.</summary>
     public double? NeftuneNoiseAlpha { get; init; }
     public bool Shuffle { get; init; } = true;
+    public bool GroupByLength { get; init; }
     public bool GradientCheckpointing { get; init; }
     public int LoggingSteps { get; init; } = 1;
 
@@ -189,7 +193,30 @@ public sealed record TrainSection
     public double SaveSteps { get; init; } = 0.2;
     public int SaveTotalLimit { get; init; } = 3;
     public bool LoadBestModelAtEnd { get; init; } = true;
+    public bool KeepEpochCheckpoints { get; init; }
+
+    /// <summary>eval_loss | eval_perplexity | eval_rewards/accuracies | eval_rewards/margins.</summary>
+    public string MetricForBestModel { get; init; } = "eval_loss";
+
+    /// <summary>Null: as the metric is.</summary>
+    public bool? GreaterIsBetter { get; init; }
     public int? EarlyStoppingPatience { get; init; }
+    public double EarlyStoppingThreshold { get; init; }
+
+    /// <summary>rollback | skip | stop.</summary>
+    public string OnNan { get; init; } = "rollback";
+    public GuardSection Guard { get; init; } = new();
+}
+
+public sealed record GuardSection
+{
+    /// <summary>Times the mean of the last ten losses; null: no loss is a spike.</summary>
+    public double? LossSpike { get; init; }
+
+    /// <summary>Largest gradient norm before clipping; null: none is too large.</summary>
+    public double? GradNorm { get; init; }
+    public int MaxInterventions { get; init; } = 3;
+    public double LrFactor { get; init; } = 0.5;
 }
 
 public sealed record PreferenceSection

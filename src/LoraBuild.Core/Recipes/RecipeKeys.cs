@@ -138,10 +138,12 @@ public static class RecipeKeys
     private static IEnumerable<BoundKey<Recipe>> TrainTable()
     {
         KeyGroup<Recipe, TrainSection> keys = new("train.", Defaults, r => r.Train, (r, s) => r with { Train = s });
+        KeyGroup<Recipe, GuardSection> guard = new("train.guard.", Defaults, r => r.Train.Guard, (r, s) => r with { Train = r.Train with { Guard = s } });
         KeyGroup<Recipe, PreferenceSection> preference = new("train.preference.", Defaults, r => r.Train.Preference, (r, s) => r with { Train = r.Train with { Preference = s } });
         yield return keys.Key("num_train_epochs", Number(0, isAbove: true, common: "1–5"), s => s.NumTrainEpochs, (s, v) => s with { NumTrainEpochs = v }, "Passes over the training documents; a fraction ends inside a pass.", Train);
         yield return keys.Key("max_steps", Optional(Integer(1, common: "100–10000")), s => s.MaxSteps, (s, v) => s with { MaxSteps = v }, "Optimizer steps; when given, num_train_epochs is not used.", Train);
         yield return keys.Key("per_device_train_batch_size", Integer(1, common: "1–16"), s => s.PerDeviceTrainBatchSize, (s, v) => s with { PerDeviceTrainBatchSize = v }, "Documents of a micro-batch; rows of max_length tokens when packing.", Template, Train);
+        yield return keys.Key("per_device_train_batch_tokens", Optional(Integer(1, common: "1024–8192")), s => s.PerDeviceTrainBatchTokens, (s, v) => s with { PerDeviceTrainBatchTokens = v }, "Tokens of a micro-batch: as many documents as fit; when given, per_device_train_batch_size and packing are not used.", Train);
         yield return keys.Key("gradient_accumulation_steps", Integer(1, common: "1–32"), s => s.GradientAccumulationSteps, (s, v) => s with { GradientAccumulationSteps = v }, "Micro-batches of an optimizer step.", Train);
         yield return keys.Key("learning_rate", Number(0, 1, isAbove: true, common: "1e-5 to 5e-4"), s => s.LearningRate, (s, v) => s with { LearningRate = v }, "Largest learning rate of the schedule.", Train);
         yield return keys.Key("lr_scheduler_type", Choice(ScheduleKeys.Types), s => s.LrSchedulerType, (s, v) => s with { LrSchedulerType = v }, "How the learning rate falls after the warmup.", Train);
@@ -167,13 +169,23 @@ public static class RecipeKeys
         yield return keys.Key("label_smoothing_factor", Number(0, 1, isBelow: true, common: "0–0.1"), s => s.LabelSmoothingFactor, (s, v) => s with { LabelSmoothingFactor = v }, "Part of a target that is spread evenly over the vocabulary in the training loss.", Train);
         yield return keys.Key("neftune_noise_alpha", Optional(Number(0, isAbove: true, common: "5–15")), s => s.NeftuneNoiseAlpha, (s, v) => s with { NeftuneNoiseAlpha = v }, "NEFTune: noise on embeddings while training, scaled by alpha / √(length · width); null: none.", Train);
         yield return keys.Key("shuffle", Flag, s => s.Shuffle, (s, v) => s with { Shuffle = v }, "Whether each epoch has an order of its own; false: file order.", Template, Train);
+        yield return keys.Key("group_by_length", Flag, s => s.GroupByLength, (s, v) => s with { GroupByLength = v }, "Whether documents of like length stand together in the shuffled order.", Train);
         yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");
         yield return keys.Key("eval_steps", StepsOrFraction, s => s.EvalSteps, (s, v) => s with { EvalSteps = v }, "Steps between two evaluations.", Train);
         yield return keys.Key("save_steps", StepsOrFraction, s => s.SaveSteps, (s, v) => s with { SaveSteps = v }, "Steps between two checkpoints.");
         yield return keys.Key("save_total_limit", Integer(1, common: "1–5"), s => s.SaveTotalLimit, (s, v) => s with { SaveTotalLimit = v }, "Checkpoints that are kept.");
-        yield return keys.Key("load_best_model_at_end", Flag, s => s.LoadBestModelAtEnd, (s, v) => s with { LoadBestModelAtEnd = v }, "Whether the adapter with the lowest evaluation loss is the result, not the last.", Train);
+        yield return keys.Key("keep_epoch_checkpoints", Flag, s => s.KeepEpochCheckpoints, (s, v) => s with { KeepEpochCheckpoints = v }, "Whether the checkpoint at the end of each pass is written and stays.");
+        yield return keys.Key("load_best_model_at_end", Flag, s => s.LoadBestModelAtEnd, (s, v) => s with { LoadBestModelAtEnd = v }, "Whether the adapter with the best evaluation is the result, not the last.", Train);
+        yield return keys.Key("metric_for_best_model", Choice("eval_loss", "eval_perplexity", "eval_rewards/accuracies", "eval_rewards/margins"), s => s.MetricForBestModel, (s, v) => s with { MetricForBestModel = v }, "What the best adapter and early stopping are judged by; the last two are of preference pairs.", Train);
+        yield return keys.Key("greater_is_better", Optional(Flag), s => s.GreaterIsBetter, (s, v) => s with { GreaterIsBetter = v }, "Whether that metric is to rise; null: as it is by nature.", Train);
         yield return keys.Key("early_stopping_patience", Optional(Integer(1, common: "2–5")), s => s.EarlyStoppingPatience, (s, v) => s with { EarlyStoppingPatience = v }, "Evaluations without improvement after which training ends; null: never.", Train);
+        yield return keys.Key("early_stopping_threshold", Number(0, common: "0–0.01"), s => s.EarlyStoppingThreshold, (s, v) => s with { EarlyStoppingThreshold = v }, "By how much an evaluation must be better than the best one so far to count.", Train);
+        yield return keys.Key("on_nan", Choice("rollback", "skip", "stop"), s => s.OnNan, (s, v) => s with { OnNan = v }, "What a bad step does (loss or gradient not finite, or as train.guard says): back to the last checkpoint with a lower rate, no update, or the end.", Train);
+        yield return guard.Key("loss_spike", Optional(Number(1, isAbove: true, common: "3–10")), s => s.LossSpike, (s, v) => s with { LossSpike = v }, "A loss of so many times the mean of the last ten is a bad step; null: none is.", Train);
+        yield return guard.Key("grad_norm", Optional(Number(0, isAbove: true, common: "10–1000")), s => s.GradNorm, (s, v) => s with { GradNorm = v }, "A gradient norm above this, before clipping, is a bad step; null: none is.", Train);
+        yield return guard.Key("max_interventions", Integer(0, common: "1–5"), s => s.MaxInterventions, (s, v) => s with { MaxInterventions = v }, "Bad steps after which training fails.", Train);
+        yield return guard.Key("lr_factor", Number(0, 1, isAbove: true, common: "0.5"), s => s.LrFactor, (s, v) => s with { LrFactor = v }, "What a rollback multiplies the learning rate with.", Train);
     }
 
     private static IEnumerable<BoundKey<Recipe>> EvaluateTable()

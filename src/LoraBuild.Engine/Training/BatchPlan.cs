@@ -11,18 +11,23 @@ public sealed record DataPosition(int Epoch, int MicroBatch);
 public sealed class BatchPlan
 {
     private readonly int[][] rows;
+    private readonly int[] rowLengths;
     private readonly TrainOptions options;
     private int[]? epochOrder;
     private int epochOfOrder = -1;
 
-    private BatchPlan(int[][] rows, TrainOptions options)
+    private BatchPlan(int[][] rows, IReadOnlyList<int> lengths, TrainOptions options)
     {
+        rowLengths = [.. rows.Select(row => row.Sum(d => lengths[d]))];
         this.rows = rows;
         this.options = options;
         MicroBatchesPerEpoch = CeilingDivide(rows.Length, options.BatchSize);
         StepsPerEpoch = CeilingDivide(MicroBatchesPerEpoch, options.AccumulationSteps);
         TotalSteps = options.MaxSteps ?? (int)Math.Ceiling(options.NumTrainEpochs * StepsPerEpoch);
     }
+
+    /// <summary>Documents, or rows when packing.</summary>
+    public int RowCount => rows.Length;
 
     public int MicroBatchesPerEpoch { get; }
 
@@ -38,12 +43,12 @@ public sealed class BatchPlan
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(options.AccumulationSteps);
         int[] documents = [.. Enumerable.Range(0, lengths.Count)];
         if (!options.Packing)
-            return new BatchPlan([.. documents.Select(d => new[] { d })], options);
+            return new BatchPlan([.. documents.Select(d => new[] { d })], lengths, options);
 
         const long packingStream = -1; // epochs count from 0
         if (options.Shuffle)
             Generator(options.Seed, packingStream).Shuffle<int>(documents);
-        return new BatchPlan(RowPacking.Pack(documents, lengths, options.MaxLength), options);
+        return new BatchPlan(RowPacking.Pack(documents, lengths, options.MaxLength), lengths, options);
     }
 
     /// <summary>Where the data stands before optimizer step <paramref name="step"/> (from 0).</summary>
@@ -58,6 +63,9 @@ public sealed class BatchPlan
         int done = Math.Min(last.MicroBatch + options.AccumulationSteps, MicroBatchesPerEpoch);
         return last.Epoch + ((double)done / MicroBatchesPerEpoch);
     }
+
+    /// <summary>Whether a pass ends with this step.</summary>
+    public bool EndsEpoch(int stepsDone) => stepsDone > 0 && stepsDone % StepsPerEpoch == 0;
 
     /// <summary>The documents of each micro-batch of optimizer step <paramref name="step"/> (from 0).</summary>
     public IReadOnlyList<int[]> MicroBatchesOf(int step)
@@ -86,6 +94,8 @@ public sealed class BatchPlan
             int[] order = [.. Enumerable.Range(0, rows.Length)];
             if (options.Shuffle)
                 Generator(options.Seed, epoch).Shuffle<int>(order);
+            if (options.Shuffle && options.GroupByLength)
+                LengthGrouping.Group(order, rowLengths, options.BatchSize * options.AccumulationSteps);
             epochOrder = order;
             epochOfOrder = epoch;
         }

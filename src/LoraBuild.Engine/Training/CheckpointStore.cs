@@ -18,7 +18,23 @@ public sealed record TrainingState(
     int EvaluatedStep,
     int? BestStep,
     double? BestEvalLoss,
-    int EvaluationsWithoutImprovement);
+    int EvaluationsWithoutImprovement)
+{
+    /// <summary>Steps of the run that wrote it: a longer one may go on from it when its schedule begins alike.</summary>
+    public int TotalSteps { get; init; }
+
+    /// <summary>The best evaluation by the run's metric.</summary>
+    public double? BestMetric { get; init; }
+
+    /// <summary>What the guard has lowered the rate to, of the schedule's.</summary>
+    public double RateFactor { get; init; } = 1;
+
+    /// <summary>How often the guard has acted.</summary>
+    public int Interventions { get; init; }
+
+    /// <summary>The last losses, oldest first, while the guard watches for spikes; null: it does not.</summary>
+    public IReadOnlyList<double>? RecentLosses { get; init; }
+}
 
 public sealed class CheckpointStore(string directory)
 {
@@ -57,8 +73,9 @@ public sealed class CheckpointStore(string directory)
         return final;
     }
 
-    /// <summary>Removes checkpoints of other runs, then the oldest ones beyond <paramref name="limit"/> (0: none); the best one stays.</summary>
-    public void Prune(string identity, int limit, int? bestStep)
+    /// <summary>Removes checkpoints of other runs, then the oldest ones beyond <paramref name="limit"/> (0: none).</summary>
+    /// <param name="isKept">Steps that stay whatever their age.</param>
+    public void Prune(string identity, int limit, Func<int, bool> isKept)
     {
         List<TrainingState> own = [];
         foreach (TrainingState state in All())
@@ -71,7 +88,7 @@ public sealed class CheckpointStore(string directory)
 
         if (limit <= 0)
             return;
-        foreach (TrainingState state in own.SkipLast(limit).Where(s => s.Step != bestStep))
+        foreach (TrainingState state in own.SkipLast(limit).Where(s => !isKept(s.Step)))
             Remove(PathOf(state.Step));
     }
 

@@ -66,8 +66,12 @@ public sealed record StepMetrics(
 /// <param name="Margin">Mean of how much more it is preferred.</param>
 public sealed record PreferenceMetrics(double Accuracy, double Margin);
 
-/// <param name="IsBest">The lowest loss so far.</param>
-public sealed record EvaluationMetrics(int Step, int TotalSteps, double Loss, double Perplexity, long Tokens, bool IsBest);
+/// <param name="IsBest">The best so far by the run's metric.</param>
+public sealed record EvaluationMetrics(int Step, int TotalSteps, double Loss, double Perplexity, long Tokens, bool IsBest)
+{
+    /// <summary>Null in language modelling.</summary>
+    public PreferenceMetrics? Preference { get; init; }
+}
 
 public sealed record CheckpointSaved(int Step, string Directory);
 

@@ -10,7 +10,7 @@ namespace LoraBuild.Engine.Training;
 
 public static class RunIdentity
 {
-    /// <summary>SHA-256 in hex over the options (not logging, saving or resuming), the documents, and what is trained.</summary>
+    /// <summary>SHA-256 in hex over the options (not logging, saving or resuming, and not the length of the run, which the schedule is asked about), the documents, and what is trained.</summary>
     /// <param name="trained">Name, type and shape of each trained parameter.</param>
     public static string Compute(TrainOptions options, TokenDocuments train, TokenDocuments? evaluation, IEnumerable<string> trained)
     {
@@ -26,7 +26,7 @@ public static class RunIdentity
 
     private static string OptionsText(TrainOptions o) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{o.Seed} {o.NumTrainEpochs:R} {o.MaxSteps} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.LabelSmoothing:R} {o.NeftuneNoiseAlpha:R} {PreferenceText(o.Preference)} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
+        $"{o.Seed} {o.BatchSize} {o.AccumulationSteps} {o.Packing} {o.MaxLength} {o.Shuffle} {o.GroupByLength} {o.LearningRate:R} {o.Schedule} {ScheduleText(o.ScheduleArguments)} {o.WarmupRatio:R} {o.WarmupSteps} {o.Optimizer} {o.SgdMomentum:R} {o.LoraPlusRatio:R} {o.WeightDecay:R} {o.AdamBeta1:R} {o.AdamBeta2:R} {o.AdamEpsilon:R} {o.MaxGradNorm:R} {o.LabelSmoothing:R} {o.NeftuneNoiseAlpha:R} {PreferenceText(o.Preference)} {o.EvalSteps:R} {o.LoadBestModelAtEnd} {o.EarlyStoppingPatience} {o.EarlyStoppingThreshold:R} {o.MetricForBestModel} {o.GreaterIsBetter} {o.Guard.OnNan} {o.Guard.LossSpike:R} {o.Guard.GradNorm:R} {o.Guard.MostInterventions} {o.Guard.RateFactor:R} {o.EvaluationBatchTokens} {o.ExternalIdentity}");
 
     private static string ScheduleText(ScheduleArguments a) => string.Create(
         CultureInfo.InvariantCulture,

@@ -9,7 +9,9 @@ namespace LoraBuild.Engine.Training;
 
 internal sealed class TokenObjective(CausalLM model, TokenDocuments train, double labelSmoothing) : ITrainingObjective
 {
-    public IReadOnlyList<int> UnitLengths { get; } = [.. Enumerable.Range(0, train.Count).Select(i => train[i].Length)];
+    public IReadOnlyList<int> UnitLengths { get; } = LengthsOf(train);
+
+    public static IReadOnlyList<int> LengthsOf(TokenDocuments documents) => [.. Enumerable.Range(0, documents.Count).Select(i => documents[i].Length)];
 
     public MicroBatch Batch(IEnumerable<int> units) => MicroBatch.Create(train, units);
 

@@ -30,6 +30,9 @@ public sealed record TrainOptions
 
     public bool Shuffle { get; init; } = true;
 
+    /// <summary>Documents of like length stand together in each pass (<see cref="LengthGrouping"/>); only with <see cref="Shuffle"/>.</summary>
+    public bool GroupByLength { get; init; }
+
     /// <summary>Peak rate.</summary>
     public double LearningRate { get; init; } = 1e-4;
 
@@ -76,7 +79,21 @@ public sealed record TrainOptions
     /// <summary>Checkpoints kept, the best one beside them; 0 keeps all.</summary>
     public int SaveTotalLimit { get; init; }
 
-    /// <summary>The result is the state with the lowest evaluation loss instead of the last one. Without evaluation data it is the last one.</summary>
+    /// <summary>The checkpoint at the end of each pass is written and stays.</summary>
+    public bool KeepEpochCheckpoints { get; init; }
+
+    /// <summary>What "best" is judged by.</summary>
+    public BestMetric MetricForBestModel { get; init; }
+
+    /// <summary>Null: as the metric is.</summary>
+    public bool? GreaterIsBetter { get; init; }
+
+    /// <summary>By how much an evaluation must be better than the best one to count for early stopping.</summary>
+    public double EarlyStoppingThreshold { get; init; }
+
+    public GuardOptions Guard { get; init; } = new();
+
+    /// <summary>The result is the state with the best evaluation (<see cref="MetricForBestModel"/>) instead of the last one. Without evaluation data it is the last one.</summary>
     public bool LoadBestModelAtEnd { get; init; }
 
     /// <summary>Evaluations in a row without a lower loss after which the run ends; null: never.</summary>

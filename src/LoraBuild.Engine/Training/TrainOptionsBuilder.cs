@@ -20,10 +20,11 @@ public static class TrainOptionsBuilder
             Seed = recipe.Seed,
             NumTrainEpochs = train.NumTrainEpochs,
             MaxSteps = train.MaxSteps,
-            BatchSize = train.PerDeviceTrainBatchSize,
+            BatchSize = train.PerDeviceTrainBatchTokens is null ? train.PerDeviceTrainBatchSize : 1,
             AccumulationSteps = train.GradientAccumulationSteps,
-            Packing = recipe.Template.Packing,
-            MaxLength = recipe.Template.MaxLength,
+            Packing = recipe.Template.Packing || train.PerDeviceTrainBatchTokens is not null,
+            MaxLength = train.PerDeviceTrainBatchTokens ?? recipe.Template.MaxLength, // a batch of so many tokens is one row of that length
+            GroupByLength = train.GroupByLength,
             Shuffle = train.Shuffle,
             LearningRate = train.LearningRate,
             Schedule = ScheduleOf(recipe),
@@ -47,6 +48,11 @@ public static class TrainOptionsBuilder
             SaveTotalLimit = train.SaveTotalLimit,
             LoadBestModelAtEnd = train.LoadBestModelAtEnd,
             EarlyStoppingPatience = train.EarlyStoppingPatience,
+            EarlyStoppingThreshold = train.EarlyStoppingThreshold,
+            KeepEpochCheckpoints = train.KeepEpochCheckpoints,
+            MetricForBestModel = MetricOf(train.MetricForBestModel),
+            GreaterIsBetter = train.GreaterIsBetter,
+            Guard = GuardOf(train),
             EvaluationBatchTokens = recipe.Evaluate.BatchTokens,
             ExternalIdentity = externalIdentity,
         };
@@ -74,6 +80,28 @@ public static class TrainOptionsBuilder
         "adafactor" => OptimizerKind.Adafactor,
         "lion" => OptimizerKind.Lion,
         string other => throw NotSupported(recipe, "train.optim", other, "adamw, sgd, adafactor, lion"),
+    };
+
+    private static BestMetric MetricOf(string name) => name switch
+    {
+        "eval_perplexity" => BestMetric.EvalPerplexity,
+        "eval_rewards/accuracies" => BestMetric.EvalAccuracies,
+        "eval_rewards/margins" => BestMetric.EvalMargins,
+        _ => BestMetric.EvalLoss,
+    };
+
+    private static GuardOptions GuardOf(TrainSection train) => new()
+    {
+        OnNan = train.OnNan switch
+        {
+            "skip" => OnNan.Skip,
+            "stop" => OnNan.Stop,
+            _ => OnNan.Rollback,
+        },
+        LossSpike = train.Guard.LossSpike,
+        GradNorm = train.Guard.GradNorm,
+        MostInterventions = train.Guard.MaxInterventions,
+        RateFactor = train.Guard.LrFactor,
     };
 
     private static PreferenceOptions PreferenceOf(PreferenceSection section) => new()

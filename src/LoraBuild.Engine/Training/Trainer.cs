@@ -17,6 +17,7 @@ namespace LoraBuild.Engine.Training;
 public sealed class Trainer : IDisposable
 {
     private const long NoiseStream = 1; // beside dropout's seed of the same micro-batch
+    private const string GuardAdvice = "Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).";
 
     private readonly CausalLM model;
     private readonly LoraAdapter? adapter;
@@ -34,6 +35,8 @@ public sealed class Trainer : IDisposable
     private readonly IOptimizer optimizer;
     private readonly CheckpointFiles checkpoints;
     private readonly NeftuneNoise? noise;
+    private readonly TrainingGuard guard;
+    private readonly string identity;
     private TrainingState state;
     private TrainingState? savedState;
     private double lastLoss = double.NaN;
@@ -56,12 +59,15 @@ public sealed class Trainer : IDisposable
         optimizer = OptimizerFactory.Create(options, parameters);
         model.InputNoise = noise = options.NeftuneNoiseAlpha is double alpha ? new NeftuneNoise(alpha) : null;
         checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
-        state = new TrainingState(RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}")), 0, plan.PositionOf(0), 0, null, null, 0);
+        identity = RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}"));
+        state = InitialState();
+        guard = new TrainingGuard(options.Guard);
     }
 
     private bool HasStoppedEarly => options.EarlyStoppingPatience is { } patience && state.EvaluationsWithoutImprovement >= patience;
 
-    private bool IsCheckpointDue => saveInterval.IsDue(state.Step) || HasStoppedEarly || (options.LoadBestModelAtEnd && state.BestStep == state.Step);
+    private bool IsCheckpointDue => saveInterval.IsDue(state.Step) || HasStoppedEarly || (options.LoadBestModelAtEnd && state.BestStep == state.Step)
+        || (options.KeepEpochCheckpoints && plan.EndsEpoch(state.Step));
 
     /// <summary>Trains what <see cref="CausalLM.TrainableParameters"/> lists and writes adapter/ (or model/ after full fine-tuning), checkpoints/ and metrics.jsonl.</summary>
     /// <param name="adapter">The adapter that is trained; null: full fine-tuning.</param>
@@ -83,6 +89,8 @@ public sealed class Trainer : IDisposable
             _ = TrainingData.Check(evaluation, "evaluation", model.VocabSize);
         else if (options.EarlyStoppingPatience is not null)
             throw new DiagnosticException("LB0609", "train.early_stopping_patience is set, but there is no evaluation data to judge by. Set dataset.split.eval above 0, or remove the key.");
+        if (options.MetricForBestModel is BestMetric.EvalAccuracies or BestMetric.EvalMargins && !train.IsPairs)
+            throw new DiagnosticException("LB0617", "train.metric_for_best_model asks for a figure of preference pairs, and the documents are none. Use eval_loss.");
         if (model.TrainableParameters().Count == 0)
             throw new DiagnosticException("LB0607", "no parameter is trainable: attach an adapter, or set adapter.type: none for full fine-tuning.");
 
@@ -90,11 +98,16 @@ public sealed class Trainer : IDisposable
         return trainer.Run(summary, cancellation);
     }
 
+    /// <summary>Documents, packed rows or pairs of a pass: what a batch counts.</summary>
+    public static int UnitsOf(TokenDocuments train, TrainOptions options) =>
+        BatchPlan.Create(train.IsPairs ? PreferenceObjective.LengthsOf(train) : TokenObjective.LengthsOf(train), options).RowCount;
+
     public void Dispose()
     {
         optimizer.Dispose();
         model.InputNoise = null;
         noise?.Dispose();
+        guard.Dispose();
     }
 
     private TrainingResult Run(TrainingDataSummary summary, CancellationToken cancellation)
@@ -103,6 +116,8 @@ public sealed class Trainer : IDisposable
             throw new DiagnosticException("LB0606", $"train.num_train_epochs {options.NumTrainEpochs} of {plan.StepsPerEpoch} optimizer steps gives no step. Raise it, or set train.max_steps.");
         Resume();
         observer.Started(Describe(summary));
+        if (state.Step == 0 && options.Guard.OnNan == OnNan.Rollback && adapter is not null)
+            guard.HoldStart(parameters);
         using MetricsLog metrics = MetricsLog.Open(Path.Combine(outputDirectory, "metrics.jsonl"), state.Step, state.EvaluatedStep);
         ThroughputMeter meter = new(TimeProvider.System); // for people; decides nothing
         while (true)
@@ -125,18 +140,28 @@ public sealed class Trainer : IDisposable
         }
 
         IReadOnlyList<TrainingState> found = checkpoints.Store.All();
-        TrainingState? newest = found.LastOrDefault(s => s.Identity == state.Identity && s.Step <= plan.TotalSteps && s.Position == plan.PositionOf(s.Step));
-        if (newest is not null)
+        List<TrainingState> own = [.. found.Where(s => s.Identity == state.Identity)];
+        if (own.FindLast(s => s.Step <= plan.TotalSteps && s.Position == plan.PositionOf(s.Step) && BeganLikeThis(s)) is { } newest)
         {
             checkpoints.Load(newest.Step);
-            state = savedState = newest;
-            observer.Report(Diagnostic.Info("LB0610", $"training goes on after step {newest.Step} of {plan.TotalSteps} (checkpoints/step-{newest.Step})."));
+            savedState = newest;
+            state = newest with { TotalSteps = plan.TotalSteps };
+            string longer = newest.TotalSteps == plan.TotalSteps ? "" : $" The run before had {newest.TotalSteps} steps; so far its rates were those of this one.";
+            observer.Report(Diagnostic.Info("LB0610", $"training goes on after step {newest.Step} of {plan.TotalSteps} (checkpoints/step-{newest.Step}).{longer}"));
+        }
+        else if (own.Count > 0)
+        {
+            checkpoints.Store.Clear();
+            observer.Report(Diagnostic.Info("LB0614", $"the checkpoints here are of a run of {own[^1].TotalSteps} steps, this one has {plan.TotalSteps}, and the rates of lr_scheduler_type {options.Schedule} depend on that number; training starts over. constant, constant_with_warmup and inverse_sqrt with warmup_steps can be made longer without."));
         }
         else if (found.Count > 0)
         {
             observer.Report(Diagnostic.Info("LB0611", $"the {found.Count} checkpoints here belong to a run with other data or settings; training starts over and replaces them."));
         }
     }
+
+    private bool BeganLikeThis(TrainingState checkpoint) =>
+        checkpoint.TotalSteps == plan.TotalSteps || LearningRateSchedule.Create(options, checkpoint.TotalSteps).BeginsLike(schedule, checkpoint.Step);
 
     private TrainingStarted Describe(TrainingDataSummary summary)
     {
@@ -167,13 +192,20 @@ public sealed class Trainer : IDisposable
         }
 
         double gradNorm = optimizer.CollectGradients();
-        if (!double.IsFinite(loss) || !double.IsFinite(gradNorm))
-            throw NotFinite(step + 1, loss, gradNorm, batches);
-        double clip = options.MaxGradNorm > 0 ? Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)) : 1;
-        double rate = schedule.RateOf(step);
-        optimizer.Step(rate, clip);
+        if (guard.Judge(loss, gradNorm, state) is { } bad)
+        {
+            optimizer.ClearGradients();
+            _ = objective.TakePreferences();
+            if (Intervene(bad, batches, metrics))
+                return true; // back at an earlier step
+        }
+        else
+        {
+            Update(step, gradNorm, loss);
+        }
 
         int done = step + 1;
+        double rate = schedule.RateOf(step) * state.RateFactor;
         state = state with { Step = done, Position = plan.PositionOf(done) };
         lastLoss = loss;
         long tokens = batches.Sum(b => (long)b.TokenCount);
@@ -182,6 +214,48 @@ public sealed class Trainer : IDisposable
         StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog) { Preference = objective.TakePreferences() };
         metrics.Write(result);
         observer.Stepped(result);
+        return true;
+    }
+
+    private void Update(int step, double gradNorm, double loss)
+    {
+        double clip = options.MaxGradNorm > 0 ? Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)) : 1;
+        optimizer.Step(schedule.RateOf(step) * state.RateFactor, clip);
+        state = state with { RecentLosses = guard.Remember(state.RecentLosses, loss) };
+    }
+
+    /// <summary>What the recipe says about a bad step. True: the run stands at an earlier step; false: the step counts as done, without an update.</summary>
+    /// <exception cref="DiagnosticException">LB0603: stop, too many, or nothing to go back to.</exception>
+    private bool Intervene(string what, IReadOnlyList<MicroBatch> batches, MetricsLog metrics)
+    {
+        GuardOptions policy = options.Guard;
+        string documents = string.Join(", ", batches.SelectMany(b => b.Parts).Select(p => p.Document).Order().Take(16));
+        string place = $"step {state.Step + 1}: {what}. Training documents of the step: {documents}.";
+        int count = state.Interventions + 1;
+        if (policy.OnNan == OnNan.Stop)
+            throw new DiagnosticException("LB0603", $"{place} {GuardAdvice}");
+        if (count > policy.MostInterventions)
+            throw new DiagnosticException("LB0603", $"{place} This is the {count}th bad step, and train.guard.max_interventions is {policy.MostInterventions}. {GuardAdvice}");
+        if (policy.OnNan == OnNan.Skip)
+        {
+            state = state with { Interventions = count };
+            observer.Report(Diagnostic.Warning("LB0616", $"{place} The step is skipped ({count} of {policy.MostInterventions})."));
+            return false;
+        }
+
+        double factor = state.RateFactor * policy.RateFactor;
+        TrainingState? back = checkpoints.Store.All().LastOrDefault(s => s.Identity == state.Identity && s.Step <= state.Step);
+        if (back is not null)
+            checkpoints.Load(back.Step);
+        else if (guard.RestoreStart(parameters))
+            optimizer.Reset();
+        else
+            throw new DiagnosticException("LB0603", $"{place} There is no checkpoint to go back to; set train.save_steps lower. {GuardAdvice}");
+        int from = back?.Step ?? 0;
+        observer.Report(Diagnostic.Warning("LB0615", string.Create(
+            System.Globalization.CultureInfo.InvariantCulture, $"{place} Back to step {from} with {factor:G3} times the rate ({count} of {policy.MostInterventions}).")));
+        state = (back ?? InitialState()) with { TotalSteps = plan.TotalSteps, RateFactor = factor, Interventions = count };
+        metrics.BackTo(state.Step, state.EvaluatedStep);
         return true;
     }
 
@@ -208,15 +282,19 @@ public sealed class Trainer : IDisposable
     private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
     {
         EvaluationResult result = objective.Evaluate(documents, options.EvaluationBatchTokens, cancellation);
-        bool isBest = state.BestEvalLoss is not { } best || result.Loss < best;
+        double metric = MetricOf(result);
+        double sign = (options.GreaterIsBetter ?? options.MetricForBestModel is BestMetric.EvalAccuracies or BestMetric.EvalMargins) ? 1 : -1;
+        bool isBest = state.BestMetric is not { } best || sign * (metric - best) > 0;
+        bool isProgress = state.BestMetric is not { } before || sign * (metric - before) > options.EarlyStoppingThreshold;
         state = state with
         {
             EvaluatedStep = state.Step,
             BestStep = isBest ? state.Step : state.BestStep,
             BestEvalLoss = isBest ? result.Loss : state.BestEvalLoss,
-            EvaluationsWithoutImprovement = isBest ? 0 : state.EvaluationsWithoutImprovement + 1,
+            BestMetric = isBest ? metric : state.BestMetric,
+            EvaluationsWithoutImprovement = isProgress ? 0 : state.EvaluationsWithoutImprovement + 1,
         };
-        EvaluationMetrics evaluated = new(state.Step, plan.TotalSteps, result.Loss, result.Perplexity, result.Tokens, isBest);
+        EvaluationMetrics evaluated = new(state.Step, plan.TotalSteps, result.Loss, result.Perplexity, result.Tokens, isBest) { Preference = result.Preference };
         metrics.Write(evaluated);
         observer.Evaluated(evaluated);
     }
@@ -228,7 +306,8 @@ public sealed class Trainer : IDisposable
         metrics.FlushToDisk();
         string directory = checkpoints.Save(state);
         savedState = state;
-        checkpoints.Store.Prune(state.Identity, options.SaveTotalLimit, options.LoadBestModelAtEnd ? state.BestStep : null);
+        checkpoints.Store.Prune(
+            state.Identity, options.SaveTotalLimit, step => (options.LoadBestModelAtEnd && step == state.BestStep) || (options.KeepEpochCheckpoints && plan.EndsEpoch(step)));
         observer.CheckpointSaved(new CheckpointSaved(state.Step, directory));
     }
 
@@ -251,10 +330,13 @@ public sealed class Trainer : IDisposable
         return result;
     }
 
-    private static DiagnosticException NotFinite(int step, double loss, double gradNorm, IReadOnlyList<MicroBatch> batches)
+    private TrainingState InitialState() => new(identity, 0, plan.PositionOf(0), 0, null, null, 0) { TotalSteps = plan.TotalSteps };
+
+    private double MetricOf(EvaluationResult result) => options.MetricForBestModel switch
     {
-        string what = double.IsFinite(loss) ? $"the gradient norm is {gradNorm}" : $"the loss is {loss}";
-        string list = string.Join(", ", batches.SelectMany(b => b.Parts).Select(p => p.Document).Order().Take(16));
-        return new("LB0603", $"step {step}: {what}. Training documents of the step: {list}. Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).");
-    }
+        BestMetric.EvalLoss => result.Loss,
+        BestMetric.EvalPerplexity => result.Perplexity,
+        BestMetric.EvalAccuracies => result.Preference!.Accuracy,
+        _ => result.Preference!.Margin,
+    };
 }

@@ -38,14 +38,22 @@ internal static class TrainWork
         });
         CheckVocabulary(train, model);
         using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
-        string identity = $"{work.Fingerprint} {model.Dtype} {compute.Device}";
+        string identity = $"{TrainIdentity.Of(recipe, work.State.Inputs)} {model.Dtype} {compute.Device}";
         TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming };
+        Lint(recipe, model, train, evaluation, options, work.Reporter);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, new TrainingProgress(work.Reporter), work.Cancellation);
         if (result.Outcome == TrainingOutcome.Cancelled)
             throw new OperationCanceledException(work.Cancellation);
         if (isFull)
             CompleteModel(modelDirectory, layout.Model);
         CardWork.WriteTrained(work);
+    }
+
+    private static void Lint(Recipe recipe, CausalLM model, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, IDiagnosticSink sink)
+    {
+        long parameters = model.NamedParameters().Sum(p => p.Value.NumberOfElements);
+        foreach (Diagnostic finding in TrainingLints.Check(recipe, new LintFacts(parameters, Trainer.UnitsOf(train, options), train, evaluation)))
+            sink.Report(finding);
     }
 
     private static LoraAdapter CreateAdapter(Recipe recipe, CausalLM model) => recipe.Adapter.InitFrom is { } directory

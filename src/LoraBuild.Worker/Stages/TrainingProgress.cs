@@ -28,7 +28,7 @@ internal sealed class TrainingProgress(IReporter reporter) : ITrainingObserver
                 ["stage"] = "train",
                 ["step"] = step.Step,
                 ["steps"] = step.TotalSteps,
-                ["loss"] = step.Loss,
+                ["loss"] = double.IsFinite(step.Loss) ? step.Loss : null,
                 ["learning_rate"] = step.LearningRate,
                 ["tokens_per_second"] = step.TokensPerSecond,
                 ["peak_memory_bytes"] = step.PeakMemoryBytes,

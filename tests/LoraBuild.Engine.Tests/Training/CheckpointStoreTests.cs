@@ -49,9 +49,9 @@ public sealed class CheckpointStoreTests
         store.Save(State(9) with { Identity = "other" }, _ => { });
         for (int step = 1; step <= 5; step++)
             Save(store, step);
-        store.Prune("run", limit: 2, bestStep: 2);
+        store.Prune("run", limit: 2, step => step == 2);
         Assert.Equal([2, 4, 5], store.All().Select(s => s.Step));
-        store.Prune("run", limit: 0, bestStep: null);
+        store.Prune("run", limit: 0, _ => false);
         Assert.Equal([2, 4, 5], store.All().Select(s => s.Step));
     }
 

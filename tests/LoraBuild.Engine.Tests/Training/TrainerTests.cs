@@ -91,7 +91,7 @@ public sealed class TrainerTests
     public void A_loss_that_is_not_finite_names_step_and_documents_and_leaves_no_result()
     {
         using TemporaryDirectory output = new();
-        TrainOptions options = TinyRun.Options with { LearningRate = 1e30, WarmupSteps = 0, MaxGradNorm = 0, Schedule = LearningRateScheduleKind.Constant, EvalSteps = 0, Shuffle = false };
+        TrainOptions options = TinyRun.Options with { LearningRate = 1e30, WarmupSteps = 0, MaxGradNorm = 0, Schedule = LearningRateScheduleKind.Constant, EvalSteps = 0, Shuffle = false, Guard = new GuardOptions { OnNan = OnNan.Stop } };
         DiagnosticException error = Assert.Throws<DiagnosticException>(() => TinyRun.Run(output.Path, options, new RecordingObserver()));
         Assert.Equal("LB0603", error.Diagnostics[0].Code);
         Assert.Contains("step 2", error.Message, StringComparison.Ordinal);

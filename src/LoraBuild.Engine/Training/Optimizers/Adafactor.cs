@@ -66,6 +66,15 @@ internal sealed class Adafactor : IOptimizer
         GradientTensors.Clear(parameters);
     }
 
+    public void Reset()
+    {
+        using IDisposable noGrad = no_grad();
+        ClearGradients();
+        Steps = 0;
+        foreach (Tensor state in states.SelectMany(s => s))
+            state.zero_();
+    }
+
     public void Save(string path) =>
         TensorState.Write(path, StateTensors(), new Dictionary<string, string> { ["steps"] = TensorState.Text(Steps) });
 

@@ -59,6 +59,15 @@ internal sealed class ElementwiseOptimizer : IOptimizer
         GradientTensors.Clear(parameters);
     }
 
+    public void Reset()
+    {
+        using IDisposable noGrad = no_grad();
+        ClearGradients();
+        Steps = 0;
+        foreach (Tensor state in states.SelectMany(s => s))
+            state.zero_();
+    }
+
     public void Save(string path)
     {
         using DisposeScope scope = NewDisposeScope();

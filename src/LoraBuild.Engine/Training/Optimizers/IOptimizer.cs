@@ -27,6 +27,9 @@ public interface IOptimizer : IDisposable
     /// <summary>Forgets gradients without an update.</summary>
     void ClearGradients();
 
+    /// <summary>Forgets its state, as if no update had been done.</summary>
+    void Reset();
+
     /// <summary>The state of every parameter as <c>NAME.STATE</c>, with torch's names of states.</summary>
     void Save(string path);
 

@@ -72,7 +72,7 @@ internal sealed class PreferenceObjective : ITrainingObjective
         using IDisposable noGrad = no_grad();
         IReadOnlyList<int> lengths = LengthsOf(documents);
         int[] order = [.. Enumerable.Range(0, lengths.Count).OrderBy(p => lengths[p])];
-        (double sum, double chosenSum, long tokens) = (0, 0, 0);
+        (double sum, double chosenSum, long tokens, int right, double margin) = (0, 0, 0, 0, 0);
         foreach (int[] pairs in RowPacking.Pack(order, lengths, batchTokens))
         {
             cancellation.ThrowIfCancellationRequested();
@@ -84,11 +84,16 @@ internal sealed class PreferenceObjective : ITrainingObjective
             {
                 sum += loss.Value;
                 chosenSum -= sums[chosen];
+                right += loss.RewardMargin > 0 ? 1 : 0;
+                margin += loss.RewardMargin;
                 tokens += batch.Parts[chosen].Targets;
             }
         }
 
-        return new EvaluationResult(sum / lengths.Count, Math.Exp(chosenSum / tokens), tokens);
+        return new EvaluationResult(sum / lengths.Count, Math.Exp(chosenSum / tokens), tokens)
+        {
+            Preference = new PreferenceMetrics((double)right / lengths.Count, margin / lengths.Count),
+        };
     }
 
     public PreferenceMetrics? TakePreferences()
@@ -98,7 +103,7 @@ internal sealed class PreferenceObjective : ITrainingObjective
         return metrics;
     }
 
-    private static IReadOnlyList<int> LengthsOf(TokenDocuments documents) =>
+    public static IReadOnlyList<int> LengthsOf(TokenDocuments documents) =>
         [.. Enumerable.Range(0, documents.Count / 2).Select(p => documents[2 * p].Length + documents[(2 * p) + 1].Length)];
 
     private static MicroBatch BatchOf(TokenDocuments documents, IEnumerable<int> pairs) =>
