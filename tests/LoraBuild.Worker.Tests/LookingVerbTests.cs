@@ -88,6 +88,19 @@ public sealed class LookingVerbTests : IDisposable
     }
 
     [Fact]
+    public void A_model_of_an_unknown_family_can_be_looked_at()
+    {
+        string model = worker.Model();
+        string config = Path.Combine(model, "config.json");
+        File.WriteAllText(config, File.ReadAllText(config).Replace("\"llama\"", "\"mamba\"", StringComparison.Ordinal));
+        JsonNode found = Assert.Single(worker.Run("", "inspect", model, "--json").Lines);
+        Assert.Contains("mamba", found.ToJsonString(), StringComparison.Ordinal);
+        Assert.Contains("model.layers.0.mlp.up_proj.weight", worker.Run("", "inspect", model).Output, StringComparison.Ordinal);
+        Outcome outcome = worker.Run("", "perplexity", "--model", model, "--tokens", "none.safetensors");
+        Assert.Equal(1, outcome.ExitCode);
+    }
+
+    [Fact]
     public void Perplexity_generate_chat_and_inspect_work_on_a_model()
     {
         string model = worker.Model();

@@ -120,7 +120,7 @@ public sealed record AdapterPlan(IReadOnlyList<AdapterTarget> Targets, IReadOnly
         if (options.TargetModulesPattern is null)
         {
             foreach (string name in options.TargetModules.Where(t => !linearPaths.Any(p => IsNameOf(t, p))))
-                findings.Report(Diagnostic.Error("LB0520", $"target_modules names '{name}', which is no linear module of the model. {existing}"));
+                findings.Report(Diagnostic.Error("LB0520", $"target_modules names '{name}', which is no linear module of the model. {existing}{(name.EndsWith("embed_tokens", StringComparison.Ordinal) ? ". To train the embedding, name it in modules_to_save" : "")}"));
         }
 
         findings.ThrowIfErrors();

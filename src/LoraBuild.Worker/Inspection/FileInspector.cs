@@ -65,10 +65,24 @@ internal static class FileInspector
 
     private static JsonObject Model(string directory)
     {
+        JsonObject properties = Configuration(directory);
+        if (!ModelFiles.Exist(directory))
+            return Describe("model", directory, properties, []);
+        using ModelFiles files = ModelFiles.Open(directory);
+        properties["files"] = new JsonArray([.. files.Files.Select(f => (JsonNode)Path.GetFileName(f.Path))]);
+        return Describe("model", directory, properties, files.Tensors.Values);
+    }
+
+    /// <summary>Of a family that is not known, its name: its tensors can be looked at all the same.</summary>
+    private static JsonObject Configuration(string directory)
+    {
+        JsonObject raw = JsonFile.ReadObject(Path.Combine(directory, "config.json"), "LB0410", "a model directory has one", JsonFile.ConfigBytes);
+        if (raw["text_config"] is null && raw["model_type"] is JsonValue type && type.TryGetValue(out string? name) && name != "gemma3" && ModelFamilies.Of(name) is null)
+            return new JsonObject { ["model_type"] = name };
         ModelConfig config = ModelConfig.Load(directory);
-        JsonObject properties = new()
+        return new JsonObject
         {
-            ["model_type"] = config.ModelType,
+            ["model_type"] = config.FileModelType,
             ["vocab_size"] = config.VocabSize,
             ["hidden_size"] = config.HiddenSize,
             ["intermediate_size"] = config.IntermediateSize,
@@ -79,11 +93,6 @@ internal static class FileInspector
             ["tie_word_embeddings"] = config.TieWordEmbeddings,
             ["max_position_embeddings"] = config.MaxPositionEmbeddings,
         };
-        if (!ModelFiles.Exist(directory))
-            return Describe("model", directory, properties, []);
-        using ModelFiles files = ModelFiles.Open(directory);
-        properties["files"] = new JsonArray([.. files.Files.Select(f => (JsonNode)Path.GetFileName(f.Path))]);
-        return Describe("model", directory, properties, files.Tensors.Values);
     }
 
     private static JsonObject Adapter(string directory)

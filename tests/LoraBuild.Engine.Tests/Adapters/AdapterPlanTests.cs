@@ -71,6 +71,10 @@ public sealed class AdapterPlanTests
         Assert.Contains("q_proj, v_proj, down_proj, lm_head", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void The_embedding_as_a_target_is_refused_with_the_way_to_train_it() =>
+        Assert.Contains("modules_to_save", Assert.Throws<DiagnosticException>(() => Plan(new LoraOptions { TargetModules = ["q_proj", "embed_tokens"] })).Message, StringComparison.Ordinal);
+
     public static TheoryData<string, LoraOptions> Mistakes() => new()
     {
         { "LB0520", new LoraOptions { TargetModulesPattern = "nothing" } },
