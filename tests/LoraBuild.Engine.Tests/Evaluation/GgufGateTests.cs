@@ -19,6 +19,23 @@ public sealed class GgufGateTests
     public void Weights_come_back_from_the_file_under_their_names_and_in_their_order(string name)
     {
         using TemporaryDirectory model = GgufModels.Materialise(name);
+        AssertComesBack(model);
+    }
+
+    [Theory]
+    [InlineData("models/olmo2")]
+    [InlineData("models/granite")]
+    [InlineData("families/gemma")]
+    [InlineData("families/seed-oss")]
+    [InlineData("families/phi4-mini")]
+    public void So_do_those_of_the_other_families(string golden)
+    {
+        using TemporaryDirectory model = FamilyExportTests.Copy(golden);
+        AssertComesBack(model);
+    }
+
+    private static void AssertComesBack(TemporaryDirectory model)
+    {
         string file = Export(model.Path, "f32");
         using CausalLM original = CausalLM.Load(model.Path, new LoadOptions());
         using CausalLM read = GgufModel.Load(model.Path, file, new LoadOptions());

@@ -100,7 +100,7 @@ public sealed class FamilyExportTests
     }
 
     /// <summary>With a tokenizer, which these models lack: as many tokens as they have embeddings.</summary>
-    private static TemporaryDirectory Copy(string golden)
+    internal static TemporaryDirectory Copy(string golden)
     {
         TemporaryDirectory copy = new();
         foreach (string file in Directory.GetFiles(Path.Combine(Golden.Root, golden)))
