@@ -4,7 +4,6 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Data;
-using LoraBuild.Core.Tokenizers;
 
 namespace LoraBuild.Core.Chat;
 
