@@ -94,12 +94,10 @@ internal static class AdapterLoader
         files.BaseWeights.Count > 0
         || files.TokenRows.Count > 0
         || files.Pairs.Any(p => p.IsEmbedding)
-        || files.Replacements.Keys.Any(name => ModulePaths.Resolve(model.Spec, name) is string own && own != $"{model.Embedding.Path}.weight" && own != $"{model.Head.Path}.weight");
+        || files.Replacements.Keys.Any(name => ModulePaths.Resolve(model.Spec, name) is string own && own != $"{model.Embedding.Path}.weight" && own != $"{model.Head.Path}.weight" && !own.EndsWith(".bias", StringComparison.Ordinal));
 
     private static void CheckTrainable(CausalLM model, PeftAdapterFiles files, bool isReadOnly)
     {
-        if (files.Config.Bias != "none")
-            throw new DiagnosticException("LB0525", $"bias is '{files.Config.Bias}' in the adapter to go on from; training biases beside an adapter is not built, only 'none' is", files.Weights.Path);
         if (isReadOnly)
             throw new DiagnosticException("LB0529", "the adapter has parts that can be read and merged but not trained further (a low-rank update of the embedding, single trained rows, or modules_to_save beside embed_tokens and lm_head). Merge it and train a new adapter on the merged model", files.Weights.Path);
         LoraAdapter.CheckDropout(model, files.Config.LoraDropout, files.Pairs.Select(p => p.ModulePath));

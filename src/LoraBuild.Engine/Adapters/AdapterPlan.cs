@@ -28,7 +28,7 @@ public sealed record AdapterPlan(IReadOnlyList<AdapterTarget> Targets, IReadOnly
     /// <param name="embeddingPath">Path of the embedding.</param>
     /// <param name="isTied">Head and embedding share their weight.</param>
     /// <param name="hasOtherParts">The model has parts that are not built, such as a vision tower: they are never matched.</param>
-    /// <exception cref="DiagnosticException">LB0520 nothing matches; LB0521 a bad expression; LB0522 a value out of range; LB0523 modules_to_save; LB0524 a module twice; LB0525 bias; LB0528 modules of a part that is not trained.</exception>
+    /// <exception cref="DiagnosticException">LB0520 nothing matches; LB0521 a bad expression; LB0522 a value out of range; LB0523 modules_to_save; LB0524 a module twice; LB0528 modules of a part that is not trained.</exception>
     public static AdapterPlan Create(LoraOptions options, IReadOnlyList<string> linearPaths, string embeddingPath, bool isTied, bool hasOtherParts = false)
     {
         CheckValues(options);
@@ -57,8 +57,7 @@ public sealed record AdapterPlan(IReadOnlyList<AdapterTarget> Targets, IReadOnly
         foreach ((string pattern, int r) in options.RankPattern)
             Range(r >= 1, $"rank_pattern['{pattern}']", r, "1 or more");
         Range(options.LayersToTransform is null || options.TargetModulesPattern is null, "layers_to_transform", "given together with an expression in target_modules", "only a list of target_modules beside it; put the layer numbers into the expression");
-        if (options.Bias != "none")
-            findings.Report(Diagnostic.Error("LB0525", $"bias is '{options.Bias}'; training biases beside an adapter is not built, only 'none' is"));
+        Range(options.Bias is "none" or "all" or "lora_only", "bias", options.Bias, "none, all or lora_only");
         findings.ThrowIfErrors();
     }
 

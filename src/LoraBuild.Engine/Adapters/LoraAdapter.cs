@@ -10,6 +10,8 @@ namespace LoraBuild.Engine.Adapters;
 /// <summary>The low-rank updates of a model's linear modules and the modules that are trained whole beside them. Disposing detaches it.</summary>
 public sealed class LoraAdapter : IDisposable
 {
+    private const string BiasSuffix = ".bias";
+
     private readonly CausalLM model;
     private readonly PeftAdapterConfig config;
     private readonly AdapterSwitch shared;
@@ -87,6 +89,8 @@ public sealed class LoraAdapter : IDisposable
             tensors.Replace(slot.Name, plan.KeepsTie && tensors.Replaced.Count > 0 ? tensors.Replaced[0].Value : Trained(slot.Base.clone(), model.Device, true));
         }
 
+        foreach (WeightSlot bias in TrainedBiases(model, options.Bias, modules))
+            tensors.Replace(bias.Name, Trained(TensorTypes.Converted(bias.Base, bias.Base.dtype, model.Device).clone(), model.Device, true));
         return new LoraAdapter(model, options.ToPeftConfig(plan, model.Spec), shared, tensors);
     }
 
@@ -158,7 +162,7 @@ public sealed class LoraAdapter : IDisposable
     {
         string head = $"{model.Head.Path}.weight";
         foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name != head))
-            yield return (PeftAdapterFiles.KeyPrefix + name, value);
+            yield return (PeftAdapterFiles.KeyPrefix + KeyOf(name), value);
         foreach (LoraLinear module in Modules)
         {
             yield return (PeftAdapterFiles.KeyOfA(module.Target.Path), module.A);
@@ -170,6 +174,19 @@ public sealed class LoraAdapter : IDisposable
         foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name == head))
             yield return (PeftAdapterFiles.KeyPrefix + name, value);
     }
+
+    /// <summary>PEFT wraps an adapted module, so that its bias stands one level deeper.</summary>
+    private string KeyOf(string name) => name.EndsWith(BiasSuffix, StringComparison.Ordinal) && Modules.Any(m => m.Target.Path == name[..^BiasSuffix.Length])
+        ? name[..^BiasSuffix.Length] + ".base_layer" + BiasSuffix
+        : name;
+
+    /// <summary>all: every bias of the model; lora_only: those of adapted modules.</summary>
+    private static IEnumerable<WeightSlot> TrainedBiases(CausalLM model, string bias, IReadOnlyList<LoraLinear> modules) => bias switch
+    {
+        "all" => model.Slots.Values.Where(s => s.Name.EndsWith(BiasSuffix, StringComparison.Ordinal)),
+        "lora_only" => modules.Select(m => model.Slots.GetValueOrDefault(m.Target.Path + BiasSuffix)).OfType<WeightSlot>(),
+        _ => [],
+    };
 
     internal static Parameter Trained(Tensor value, Device device, bool isTrainable)
     {

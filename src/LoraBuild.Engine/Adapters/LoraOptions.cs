@@ -62,7 +62,7 @@ public sealed record LoraOptions
     /// <summary>Of a tied model, keep embedding and head one parameter in <see cref="ModulesToSave"/>.</summary>
     public bool EnsureWeightTying { get; init; }
 
-    /// <summary>Only <c>none</c> is built.</summary>
+    /// <summary><c>none</c>, <c>all</c> biases of the model, or those of adapted modules (<c>lora_only</c>); they are saved with the adapter.</summary>
     public string Bias { get; init; } = "none";
 
     public LoraInit Init { get; init; }

@@ -87,7 +87,7 @@ public sealed class AdapterPlanTests
         { "LB0522", new LoraOptions { TargetModulesPattern = AdapterPlan.AllLinear, LayersToTransform = [0] } },
         { "LB0523", new LoraOptions { TargetModules = ["q_proj"], ModulesToSave = ["norm"] } },
         { "LB0524", new LoraOptions { TargetModules = ["lm_head"], ModulesToSave = ["lm_head"] } },
-        { "LB0525", new LoraOptions { TargetModules = ["q_proj"], Bias = "all" } },
+        { "LB0522", new LoraOptions { TargetModules = ["q_proj"], Bias = "some" } },
     };
 
     [Theory]
