@@ -132,6 +132,46 @@ public sealed class LookingVerbTests : IDisposable
         Assert.Contains("LB0834", unknown.Error, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void An_adapter_is_written_as_a_file_of_its_own_and_only_as_f32_or_f16()
+    {
+        string model = worker.Model();
+        PeftAdapterFiles.Write(worker.In("adapter"), new PeftAdapterConfig { R = 2, LoraAlpha = 4, TargetModules = ["up_proj"] }, Pair());
+        Assert.Equal(0, worker.Run("", "export-gguf", "--model", model, "--adapter", "adapter", "--type", "f16", "--output", "a.gguf").ExitCode);
+        JsonNode found = Assert.Single(worker.Run("", "inspect", "a.gguf", "--json").Lines);
+        Assert.Equal(("adapter", 4), ((string)found["properties"]!["general.type"]!, (int)found["properties"]!["adapter.lora.alpha"]!));
+        Assert.Equal(("f16", 2), ((string)found["types"]![0]!["dtype"]!, (int)found["types"]![0]!["tensors"]!));
+        Assert.Contains("LB0834", worker.Run("", "export-gguf", "--model", model, "--adapter", "adapter", "--type", "q8_0", "--output", "b.gguf").Error, StringComparison.Ordinal);
+        Assert.False(File.Exists(worker.In("b.gguf")));
+
+        TensorToWrite[] Pair()
+        {
+            using ModelFiles files = ModelFiles.Open(model);
+            long[] shape = files.Tensors["model.layers.0.mlp.up_proj.weight"].Shape;
+            return
+            [
+                TensorToWrite.FromFloat32(PeftAdapterFiles.KeyOfA("model.layers.0.mlp.up_proj"), [2, shape[1]], new float[2 * shape[1]]),
+                TensorToWrite.FromFloat32(PeftAdapterFiles.KeyOfB("model.layers.0.mlp.up_proj"), [shape[0], 2], new float[2 * shape[0]]),
+            ];
+        }
+    }
+
+    [Fact]
+    public void Inspect_totals_each_type_and_names_a_damaged_file()
+    {
+        string model = worker.Model();
+        Assert.Equal(0, worker.Run("", "export-gguf", "--model", model, "--type", "q8_0", "--output", "m.gguf").ExitCode);
+        JsonNode found = Assert.Single(worker.Run("", "inspect", "m.gguf", "--json").Lines);
+        Assert.Equal((long)found["bytes"]!, found["types"]!.AsArray().Sum(t => (long)t!["bytes"]!));
+        Assert.Equal((long)found["parameters"]!, found["types"]!.AsArray().Sum(t => (long)t!["parameters"]!));
+        Assert.Contains("general.architecture", worker.Run("", "inspect", "m.gguf").Output, StringComparison.Ordinal);
+        byte[] bytes = File.ReadAllBytes(worker.In("m.gguf"));
+        File.WriteAllBytes(worker.In("cut.gguf"), bytes[..(bytes.Length / 2)]);
+        Outcome damaged = worker.Run("", "inspect", "cut.gguf");
+        Assert.Equal(1, damaged.ExitCode);
+        Assert.Contains("LB0440", damaged.Error, StringComparison.Ordinal);
+    }
+
     private static System.Text.Json.JsonSerializerOptions JsonLineOptions => Hosting.JsonLines.Options;
 
     private void Write(string name, long[] ids, long[] shape, long[]? mask)

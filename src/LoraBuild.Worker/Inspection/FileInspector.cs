@@ -13,7 +13,7 @@ internal static class FileInspector
 {
     private static readonly byte[] GgufMagic = "GGUF"u8.ToArray();
 
-    /// <returns><c>kind</c>, <c>path</c>, <c>properties</c>, <c>tensors</c> (name, dtype, shape, bytes), <c>parameters</c>, <c>bytes</c>.</returns>
+    /// <returns><c>kind</c>, <c>path</c>, <c>properties</c>, <c>tensors</c> (name, dtype, shape, bytes), <c>types</c> (dtype, tensors, parameters, bytes), <c>parameters</c>, <c>bytes</c>.</returns>
     /// <exception cref="DiagnosticException">LB0824: nothing that is known; LB04xx: damaged.</exception>
     public static JsonObject Inspect(string path)
     {
@@ -172,6 +172,14 @@ internal static class FileInspector
         ["properties"] = properties,
         ["parameters"] = parameters,
         ["bytes"] = bytes,
+        ["types"] = Types(tensors),
         ["tensors"] = tensors,
     };
+
+    /// <summary>Totals of each type, the one that fills most first.</summary>
+    private static JsonArray Types(JsonArray tensors) => new([.. tensors
+        .GroupBy(t => (string)t!["dtype"]!)
+        .Select(g => (Name: g.Key, Count: g.LongCount(), Elements: g.Sum(t => t!["shape"]!.AsArray().Aggregate(1L, (product, axis) => product * (long)axis!)), Bytes: g.Sum(t => (long)t!["bytes"]!)))
+        .OrderByDescending(t => t.Bytes).ThenBy(t => t.Name, StringComparer.Ordinal)
+        .Select(t => (JsonNode)new JsonObject { ["dtype"] = t.Name, ["tensors"] = t.Count, ["parameters"] = t.Elements, ["bytes"] = t.Bytes })]);
 }

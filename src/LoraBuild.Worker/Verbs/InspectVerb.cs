@@ -39,6 +39,11 @@ internal static class InspectVerb
             properties.AddRow(new Text(name), new Text(Shorten(value)));
         if (properties.Rows.Count > 0)
             console.Write(properties);
+        Table types = TextTables.Create("type", "tensors", "elements", "bytes");
+        foreach (JsonNode? type in found["types"]!.AsArray())
+            types.AddRow(new Text((string)type!["dtype"]!), Number(type["tensors"]), Number(type["parameters"]), Number(type["bytes"]));
+        if (types.Rows.Count > 0)
+            console.Write(types);
         Table tensors = TextTables.Create("tensor", "type", "shape", "bytes");
         foreach (JsonNode? tensor in found["tensors"]!.AsArray())
         {
@@ -46,12 +51,14 @@ internal static class InspectVerb
                 new Text((string)tensor!["name"]!),
                 new Text((string)tensor["dtype"]!),
                 new Text($"[{string.Join(", ", tensor["shape"]!.AsArray())}]"),
-                new Text(((long)tensor["bytes"]!).ToString("N0", CultureInfo.InvariantCulture)));
+                Number(tensor["bytes"]));
         }
 
         if (tensors.Rows.Count > 0)
             console.Write(tensors);
     }
+
+    private static Text Number(JsonNode? value) => new(((long)value!).ToString("N0", CultureInfo.InvariantCulture));
 
     private static string Shorten(JsonNode? value)
     {

@@ -10,8 +10,14 @@ internal sealed class GgufHeader
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
+    /// <summary>More than any model's vocabulary and template need; a header that asks for more lies, however long the file is.</summary>
+    private const long MetadataBudget = 1 << 26;
+    private const long LongestString = 1 << 24;
+    private const int MostTensors = 1 << 20;
+
     private readonly MappedFile file;
     private long position;
+    private long metadataBytes;
 
     private GgufHeader(MappedFile file) => this.file = file;
 
@@ -40,6 +46,8 @@ internal sealed class GgufHeader
         ulong keyCount = header.UInt64("key count");
         header.CheckCount(tensorCount, 32, "tensors"); // shortest tensor info: empty name, one dimension
         header.CheckCount(keyCount, 13, "keys");
+        if (tensorCount > MostTensors)
+            throw header.Damaged($"it claims {tensorCount} tensors; no model has more than {MostTensors}");
         header.ReadKeys((int)keyCount);
         header.ReadTensors((int)tensorCount);
         return header;
@@ -125,6 +133,7 @@ internal sealed class GgufHeader
     {
         ulong count = UInt64(name);
         CheckCount(count, GgufKey.SizeOf(elementType) ?? 8, $"elements of '{name}'");
+        Spend((long)count * (GgufKey.SizeOf(elementType) ?? 8), name);
         return Values(name, elementType, (int)count);
     }
 
@@ -175,6 +184,9 @@ internal sealed class GgufHeader
         ulong length = UInt64(what);
         if (length > (ulong)Remaining || length > int.MaxValue)
             throw Damaged($"{what}: a string of {length} bytes, but only {Remaining} follow");
+        if (length > LongestString)
+            throw Damaged($"{what}: a string of {length} bytes; the longest that is read has {LongestString}");
+        Spend((long)length, what);
         try
         {
             return StrictUtf8.GetString(Bytes((int)length, what));
@@ -200,8 +212,15 @@ internal sealed class GgufHeader
 
     private void CheckCount(ulong count, int leastBytes, string what)
     {
-        if (count > (ulong)(Remaining / leastBytes) || count * (ulong)leastBytes > 1 << 27)
+        if (count > (ulong)(Remaining / leastBytes))
             throw Damaged($"it claims {count} {what}, for which its {file.Length} bytes are too few");
+    }
+
+    private void Spend(long bytes, string what)
+    {
+        metadataBytes += bytes;
+        if (metadataBytes > MetadataBudget)
+            throw Damaged($"'{what}' brings the metadata to {metadataBytes} bytes; {MetadataBudget} are more than any model needs");
     }
 
     private DiagnosticException Damaged(string message) => new("LB0440", $"the GGUF file is damaged: {message}", file.Path);
