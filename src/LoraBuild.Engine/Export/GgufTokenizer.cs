@@ -60,6 +60,13 @@ internal static class GgufTokenizer
         return keys;
     }
 
+    /// <summary>Whether the file tells llama.cpp to put the BOS token before every text.</summary>
+    public static bool AddsBos(string directory)
+    {
+        string file = Path.Combine(directory, FileName);
+        return File.Exists(file) && AddedByPostProcessor(JsonFile.ReadObject(file, "LB0706", "a GGUF file carries its tokenizer")["post_processor"]).Bos;
+    }
+
     /// <summary>Special tokens that take the white space after them, and the four that llama.cpp then looks up by name.</summary>
     public static bool IsPhi3Vocabulary(string directory)
     {

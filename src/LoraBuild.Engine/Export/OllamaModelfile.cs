@@ -1,56 +1,45 @@
 // The Modelfile with which `ollama create` takes a GGUF file.
 using System.Text;
+using System.Text.Json.Nodes;
 using LoraBuild.Core.IO;
 
 namespace LoraBuild.Engine.Export;
 
 public static class OllamaModelfile
 {
-    private const string ChatMl = """
-        {{- range .Messages }}<|im_start|>{{ .Role }}
-        {{ .Content }}<|im_end|>
-        {{ end }}<|im_start|>assistant
+    /// <summary>Tokens that end a turn in one family or another; those that the model's template uses are where an answer stops.</summary>
+    private static readonly string[] TurnEnds = ["<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>", "<|end_of_text|>", "<|endoftext|>"];
 
-        """;
-
-    private const string Llama3 = """
-        {{- range .Messages }}<|start_header_id|>{{ .Role }}<|end_header_id|>
-
-        {{ .Content }}<|eot_id|>
-        {{- end }}<|start_header_id|>assistant<|end_header_id|>
-
-
-        """;
-
-    /// <summary>Writes <c>Modelfile</c> beside the GGUF file, with the model's template where it is ChatML or Llama 3 (else Ollama takes the one inside the GGUF file).</summary>
+    /// <summary>Writes <c>Modelfile</c> beside the GGUF file, with the model's template in Ollama's language where it can be said in it (see <see cref="OllamaTemplate"/>).</summary>
     /// <returns>The path written.</returns>
     public static string Write(string ggufFile, string modelDirectory)
     {
         string path = Path.Combine(Path.GetDirectoryName(Path.GetFullPath(ggufFile))!, "Modelfile");
-        AtomicFile.WriteAllText(path, Text(Path.GetFileName(ggufFile), TokenizerSettings.Read(modelDirectory)));
+        AtomicFile.WriteAllText(path, Text(Path.GetFileName(ggufFile), TokenizerSettings.Read(modelDirectory), GgufTokenizer.AddsBos(modelDirectory)));
         return path;
     }
 
-    internal static string Text(string ggufFileName, TokenizerSettings settings)
+    internal static string Text(string ggufFileName, TokenizerSettings settings, bool addsBos)
     {
-        (string? template, string? stop) = Known(settings.ChatTemplate ?? "");
         StringBuilder text = new();
         text.Append("FROM ./").Append(ggufFileName).Append('\n');
-        if (template is not null)
-            text.Append("TEMPLATE \"\"\"").Append(template).Append("\"\"\"\n");
-        foreach (string token in new[] { stop, settings.EosToken }.OfType<string>().Distinct().Where(t => t.Length > 0))
+        string jinja = settings.ChatTemplate ?? "";
+        if (jinja.Length > 0 && OllamaTemplate.Derive(jinja, Variables(settings), addsBos ? settings.BosToken : null) is OllamaTemplate template)
+            text.Append("TEMPLATE \"\"\"").Append(template.GoText()).Append("\"\"\"\n");
+        foreach (string token in TurnEnds.Where(t => jinja.Contains(t, StringComparison.Ordinal)).Append(settings.EosToken).OfType<string>().Distinct().Where(t => t.Length > 0))
             text.Append("PARAMETER stop \"").Append(token.Replace("\"", "\\\"", StringComparison.Ordinal)).Append("\"\n");
         return text.ToString();
     }
 
-    private static (string? Template, string? Stop) Known(string jinja)
+    private static JsonObject Variables(TokenizerSettings settings)
     {
-        if (jinja.Contains("<|im_start|>", StringComparison.Ordinal) && jinja.Contains("<|im_end|>", StringComparison.Ordinal))
-            return (ChatMl, "<|im_end|>");
-        if (jinja.Contains("<|start_header_id|>", StringComparison.Ordinal) && jinja.Contains("<|eot_id|>", StringComparison.Ordinal))
-            return (Llama3, "<|eot_id|>");
-        if (jinja.Contains("<start_of_turn>", StringComparison.Ordinal)) // Gemma ends a turn with a token that is not its eos_token
-            return (null, "<end_of_turn>");
-        return (null, null);
+        JsonObject variables = [];
+        foreach ((string name, string? token) in new[] { ("bos_token", settings.BosToken), ("eos_token", settings.EosToken), ("unk_token", settings.UnkToken), ("pad_token", settings.PadToken) })
+        {
+            if (token is not null)
+                variables[name] = token;
+        }
+
+        return variables;
     }
 }

@@ -1,40 +1,80 @@
-// Modelfiles name the file, the template and where to stop.
+// Modelfiles name the file, the template in Ollama's language, and where to stop.
+using System.Text.Json.Nodes;
+using LoraBuild.Core.Chat;
 using LoraBuild.Engine.Export;
 
 namespace LoraBuild.Engine.Tests.Export;
 
 public sealed class OllamaModelfileTests
 {
+    public static TheoryData<string> Models() => [.. GgufModels.Names];
+
     [Fact]
     public void ChatML_has_its_template_and_stop()
     {
-        using TemporaryDirectory output = new();
-        string path = OllamaModelfile.Write(Path.Combine(output.Path, "bot-q8_0.gguf"), GgufModels.Folder("qwen2"));
-        Assert.Equal(
-            "FROM ./bot-q8_0.gguf\nTEMPLATE \"\"\"{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n\"\"\"\nPARAMETER stop \"<|im_end|>\"\n",
-            File.ReadAllText(path));
+        string text = Modelfile("qwen2");
+        Assert.StartsWith("FROM ./bot-q8_0.gguf\nTEMPLATE \"\"\"", text, StringComparison.Ordinal);
+        Assert.Contains("{{ if eq .Role \"user\" }}<|im_start|>user\n{{ .Content }}<|im_end|>\n{{ end }}", text, StringComparison.Ordinal);
+        Assert.EndsWith("<|im_start|>assistant\n\"\"\"\nPARAMETER stop \"<|im_end|>\"\n", text, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Llama_3_has_its_template_and_stop()
+    public void Stops_are_the_ends_of_turns_and_of_the_text()
     {
-        using TemporaryDirectory output = new();
-        string text = File.ReadAllText(OllamaModelfile.Write(Path.Combine(output.Path, "m.gguf"), GgufModels.Folder("llama3-rope")));
-        Assert.Contains("{{ .Content }}<|eot_id|>\n{{- end }}<|start_header_id|>assistant<|end_header_id|>\n\n\"\"\"", text, StringComparison.Ordinal);
-        Assert.Contains("PARAMETER stop \"<|eot_id|>\"\n", text, StringComparison.Ordinal);
+        Assert.EndsWith("PARAMETER stop \"<|eot_id|>\"\n", Modelfile("llama3-rope"), StringComparison.Ordinal);
+        Assert.EndsWith("PARAMETER stop \"<end_of_turn>\"\nPARAMETER stop \"<eos>\"\n", Modelfile("gemma3-text"), StringComparison.Ordinal);
+        Assert.EndsWith("PARAMETER stop \"</s>\"\n", Modelfile("mistral"), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Models))]
+    public void Each_golden_models_template_gives_what_the_Jinja_one_gives(string name)
+    {
+        TokenizerSettings settings = TokenizerSettings.Read(GgufModels.Folder(name));
+        JsonObject variables = new() { ["bos_token"] = settings.BosToken, ["eos_token"] = settings.EosToken };
+        bool addsBos = GgufTokenizer.AddsBos(GgufModels.Folder(name));
+        OllamaTemplate template = OllamaTemplate.Derive(settings.ChatTemplate!, variables, addsBos ? settings.BosToken : null)!;
+        (string Role, string Content)[] turns = [("user", "one"), ("assistant", "two"), ("user", "three")];
+        JsonArray messages = new([.. turns.Select(t => (JsonNode)new JsonObject { ["role"] = t.Role, ["content"] = t.Content })]);
+        string expected = ChatTemplate.Parse(settings.ChatTemplate!, name).Render(new ChatRenderRequest { Messages = messages, AddGenerationPrompt = true, Variables = variables }).Text;
+        Assert.Equal(expected, (addsBos && expected.StartsWith(settings.BosToken!, StringComparison.Ordinal) ? settings.BosToken : "") + template.Text(null, turns));
+        Assert.Contains(template.GoText(), Modelfile(name), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Gemma_stops_at_the_end_of_a_turn()
+    public void A_default_system_prompt_stands_only_where_there_is_none()
     {
-        using TemporaryDirectory output = new();
-        Assert.Equal("FROM ./m.gguf\nPARAMETER stop \"<end_of_turn>\"\nPARAMETER stop \"<eos>\"\n", File.ReadAllText(OllamaModelfile.Write(Path.Combine(output.Path, "m.gguf"), GgufModels.Folder("gemma3-text"))));
+        OllamaTemplate template = Derive("{% if messages[0].role != 'system' %}<s>default</s>{% endif %}{% for m in messages %}<{{ m.role }}>{{ m.content }}</{{ m.role }}>{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}")!;
+        Assert.Equal("<s>default</s><user>a</user><assistant>", template.Text(null, [("user", "a")]));
+        Assert.Equal("<system>x</system><user>a</user><assistant>", template.Text("x", [("user", "a")]));
+        Assert.StartsWith("{{ if not .System }}<s>default</s>{{ end }}{{ range", template.GoText(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Another_template_is_left_to_the_GGUF_file()
+    public void A_system_prompt_inside_the_first_users_turn_stays_there()
+    {
+        OllamaTemplate template = Derive("{% if messages[0].role == 'system' %}{% set s = messages[0].content + '\n--\n' %}{% set rest = messages[1:] %}{% else %}{% set s = '' %}{% set rest = messages %}{% endif %}{% for m in rest %}[{{ m.role }}] {{ s if loop.first }}{{ m.content }}\n{% endfor %}[assistant] ")!;
+        Assert.True(template.IsSystemInUser);
+        Assert.Equal("[user] x\n--\na\n[assistant] ", template.Text("x", [("user", "a")]));
+        Assert.Contains("{{ if and $.System (le $i 1) }}{{ $.System }}\n--\n{{ end }}", template.GoText(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}")] // turns differ by place
+    [InlineData("{{ messages[-1].content }}")] // what was said before is dropped
+    [InlineData("{% for m in messages %}{{ m.content | upper }}{% endfor %}")]
+    [InlineData("{{ raise_exception('no') }}")]
+    public void A_template_that_the_pieces_cannot_say_is_left_out(string jinja)
+    {
+        Assert.Null(Derive(jinja));
+        Assert.Equal("FROM ./m.gguf\nPARAMETER stop \"</s>\"\n", OllamaModelfile.Text("m.gguf", new TokenizerSettings("<s>", "</s>", null, null, jinja), addsBos: true));
+    }
+
+    private static OllamaTemplate? Derive(string jinja) => OllamaTemplate.Derive(jinja, [], null);
+
+    private static string Modelfile(string name)
     {
         using TemporaryDirectory output = new();
-        Assert.Equal("FROM ./m.gguf\nPARAMETER stop \"</s>\"\n", File.ReadAllText(OllamaModelfile.Write(Path.Combine(output.Path, "m.gguf"), GgufModels.Folder("mistral"))));
+        return File.ReadAllText(OllamaModelfile.Write(Path.Combine(output.Path, "bot-q8_0.gguf"), GgufModels.Folder(name)));
     }
 }
