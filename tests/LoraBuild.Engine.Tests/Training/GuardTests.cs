@@ -1,7 +1,6 @@
 // Steps that go wrong, provoked for real: an enormous rate, a document that spikes.
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
-using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Training;
 
 namespace LoraBuild.Engine.Tests.Training;
