@@ -11,6 +11,12 @@ namespace LoraBuild.Engine.Export;
 /// <param name="End">After the last user's turn: where the answer begins.</param>
 internal sealed record OllamaTemplate(string Start, (string Before, string After) System, bool IsSystemInUser, (string Before, string After) User, (string Before, string After) Assistant, string End)
 {
+    /// <summary>The system prompt stands inside the last user's turn instead of the first one's (Mistral since v3).</summary>
+    public bool IsSystemInLast { get; init; }
+
+    /// <summary>Templates that print the date fall back to this one where there is no clock, as in Ollama.</summary>
+    private static readonly DateTime FixedDate = new(2024, 7, 26, 0, 0, 0, DateTimeKind.Unspecified);
+
     // Words that no template's own text contains.
     private const string A = "@@alpha@@", B = "@@beta@@", C = "@@gamma@@", S = "@@sigma@@";
 
@@ -24,7 +30,7 @@ internal sealed record OllamaTemplate(string Start, (string Before, string After
             string Render(bool asksForAnswer, params (string Role, string Content)[] turns)
             {
                 JsonArray messages = new([.. turns.Select(t => (JsonNode)new JsonObject { ["role"] = t.Role, ["content"] = t.Content })]);
-                string text = template.Render(new ChatRenderRequest { Messages = messages, AddGenerationPrompt = asksForAnswer, Variables = variables }).Text;
+                string text = template.Render(new ChatRenderRequest { Messages = messages, AddGenerationPrompt = asksForAnswer, Variables = variables, Now = FixedDate }).Text;
                 return bos is { Length: > 0 } && text.StartsWith(bos, StringComparison.Ordinal) ? text[bos.Length..] : text;
             }
 
@@ -51,6 +57,8 @@ internal sealed record OllamaTemplate(string Start, (string Before, string After
         string userBefore = BeforeUser(head, afterAssistant, render);
         OllamaTemplate found = new(head[..^userBefore.Length], ("", "\n\n"), IsSystemInUser: true, (userBefore, userAfter), (afterUser[userAfter.Length..], afterAssistant[..^userBefore.Length]), end);
         found = WithSystem(found, render);
+        if (found.IsSystemInUser && !found.IsRight(render))
+            found = found with { IsSystemInLast = true };
         return found.IsRight(render) && !found.GoText().Contains("\"\"\"", StringComparison.Ordinal) ? found : null;
     }
 
@@ -105,7 +113,8 @@ internal sealed record OllamaTemplate(string Start, (string Before, string After
         for (int i = 0; i < turns.Count; i++)
         {
             (string before, string after) = turns[i].Role == "user" ? User : Assistant;
-            string inside = i == 0 && system is not null && IsSystemInUser ? System.Before + system + System.After : "";
+            bool isPlace = IsSystemInLast ? i == turns.Count - 1 : i == 0;
+            string inside = isPlace && system is not null && IsSystemInUser ? System.Before + system + System.After : "";
             text += before + inside + turns[i].Content + after;
         }
 
@@ -117,7 +126,7 @@ internal sealed record OllamaTemplate(string Start, (string Before, string After
     {
         string start = Start.Length == 0 ? "" : IsSystemInUser ? Start : "{{ if not .System }}" + Start + "{{ end }}";
         string system = IsSystemInUser ? "" : "{{ if eq .Role \"system\" }}" + System.Before + "{{ .Content }}" + System.After + "{{ end }}";
-        string inUser = IsSystemInUser ? "{{ if and $.System (le $i 1) }}" + System.Before + "{{ $.System }}" + System.After + "{{ end }}" : "";
+        string inUser = IsSystemInUser ? (IsSystemInLast ? "{{ if and $.System (eq (len (slice $.Messages $i)) 1) }}" : "{{ if and $.System (le $i 1) }}") + System.Before + "{{ $.System }}" + System.After + "{{ end }}" : "";
         return start + "{{ range $i, $_ := .Messages }}" + system
             + "{{ if eq .Role \"user\" }}" + User.Before + inUser + "{{ .Content }}" + User.After + "{{ end }}"
             + "{{ if eq .Role \"assistant\" }}" + Assistant.Before + "{{ .Content }}" + Assistant.After + "{{ end }}"

@@ -59,6 +59,19 @@ public sealed class OllamaModelfileTests
         Assert.Contains("{{ if and $.System (le $i 1) }}{{ $.System }}\n--\n{{ end }}", template.GoText(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_system_prompt_inside_the_last_users_turn_moves_with_it()
+    {
+        OllamaTemplate template = Derive("{% if messages[0].role == 'system' %}{% set s = messages[0].content + '\n\n' %}{% set rest = messages[1:] %}{% else %}{% set s = '' %}{% set rest = messages %}{% endif %}{% for m in rest %}{% if m.role == 'user' %}[INST] {{ s if loop.last }}{{ m.content }}[/INST]{% else %} {{ m.content }}</s>{% endif %}{% endfor %}")!;
+        Assert.True(template.IsSystemInLast);
+        Assert.Equal("[INST] a[/INST] b</s>[INST] x\n\nc[/INST]", template.Text("x", [("user", "a"), ("assistant", "b"), ("user", "c")]));
+        Assert.Contains("{{ if and $.System (eq (len (slice $.Messages $i)) 1) }}{{ $.System }}", template.GoText(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_date_is_the_one_that_the_template_falls_back_to() =>
+        Assert.Equal("26 Jul 2024|user:a|", Derive("{{ strftime_now('%d %b %Y') }}|{% for m in messages %}{{ m.role }}:{{ m.content }}|{% endfor %}")!.Text(null, [("user", "a")]));
+
     [Theory]
     [InlineData("{% for m in messages %}{{ loop.index }}{{ m.content }}{% endfor %}")] // turns differ by place
     [InlineData("{{ messages[-1].content }}")] // what was said before is dropped
