@@ -10,7 +10,7 @@ public static class PreferencePairs
     /// <summary>Looks at dataset/ and, where it holds pairs, gives tokens/ their mark (<see cref="TokenDocuments.IsPairs"/>).</summary>
     /// <param name="directory">The pipeline's directory, with both.</param>
     /// <returns>Pairs of the training split; 0 where there are none.</returns>
-    /// <exception cref="DiagnosticException">LB0370: pairs beside other documents. LB0371: one half of a pair was left out. LB0372: truncation left two halves different prompts.</exception>
+    /// <exception cref="DiagnosticException">LB0370: pairs beside other documents. LB0371: tokens and documents do not match, as when sources of tokens stand beside pairs.</exception>
     public static int Mark(string directory)
     {
         SplitName[] splits = Enum.GetValues<SplitName>();
@@ -28,8 +28,6 @@ public static class PreferencePairs
             int expected = halves[(int)split].Length;
             if (documents.Count != expected)
                 throw new DiagnosticException("LB0371", $"of {expected} documents of preference pairs only {documents.Count} became tokens, so some answers stand without the other one. Mend or remove the documents that the findings name; raise template.max_length where answers were cut off; sources of tokens cannot stand beside pairs.", file);
-            for (int pair = 0; pair < documents.Count / 2; pair++)
-                CheckPrompts(documents[2 * pair], documents[(2 * pair) + 1], pair, file);
             TokensFile.Write(file, documents with { IsPairs = true });
             if (split == SplitName.Train)
                 pairs = documents.Count / 2;
@@ -38,21 +36,23 @@ public static class PreferencePairs
         return pairs;
     }
 
-    private static void CheckPrompts(TokenDocument chosen, TokenDocument rejected, int pair, string file)
+    /// <summary>Why two halves are no pair: truncation may leave them different prompts. Null when they are one.</summary>
+    internal static string? Difference(TokenizedDocument chosen, TokenizedDocument rejected)
     {
         ReadOnlySpan<int> first = PromptOf(chosen);
         ReadOnlySpan<int> second = PromptOf(rejected);
         int shorter = Math.Min(first.Length, second.Length);
         // The last token of a prompt may depend on what follows it; all others are the same words.
         const int joint = 1;
-        if (Math.Abs(first.Length - second.Length) > joint || !first[..Math.Max(0, shorter - joint)].SequenceEqual(second[..Math.Max(0, shorter - joint)]))
-            throw new DiagnosticException("LB0372", $"the two answers of pair {pair} stand behind different prompts ({first.Length} and {second.Length} tokens): one of them was shortened to template.max_length. Raise it, or set template.truncation: error to see which.", file);
+        if (Math.Abs(first.Length - second.Length) <= joint && first[..Math.Max(0, shorter - joint)].SequenceEqual(second[..Math.Max(0, shorter - joint)]))
+            return null;
+        return $"The two answers stand behind different prompts ({first.Length} and {second.Length} tokens): with the longer answer the conversation has {Math.Max(chosen.FullLength, rejected.FullLength)} tokens and was shortened. Raise template.max_length, set template.truncation to cut, or leave such pairs out with dataset.on_error: skip.";
     }
 
-    private static ReadOnlySpan<int> PromptOf(TokenDocument document)
+    private static ReadOnlySpan<int> PromptOf(TokenizedDocument document)
     {
-        int target = document.Labels.Span.IndexOfAnyExcept(TokensFile.IgnoredLabel);
-        return document.InputIds.Span[..(target < 0 ? document.Length : target)];
+        int target = document.Labels.AsSpan().IndexOfAnyExcept(TokensFile.IgnoredLabel);
+        return document.Ids.AsSpan(0, target < 0 ? document.Ids.Length : target);
     }
 
     private static string?[] HalvesOf(string file) => [.. File.ReadLines(file).Select(line => CanonicalForm.FromLine(line).Half)];

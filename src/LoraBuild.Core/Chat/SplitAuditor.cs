@@ -60,22 +60,21 @@ internal sealed class SplitAuditor(string split, TemplateSection section, Tokeni
     {
         bool isTruncated = document.DroppedMessages > 0 || document.IsCut;
         truncated += isTruncated ? 1 : 0;
-        if (isTruncated && section.Truncation == "error")
+        (string Code, string Message)? refusal = Refusal(document);
+        if (refusal is ("LB0314", string tooLong))
         {
-            LeaveOut("LB0314", $"The document has {document.FullLength} tokens; template.max_length is {section.MaxLength} and template.truncation is error. Raise max_length, or set truncation to drop_turns or cut.", place);
+            LeaveOut("LB0314", tooLong, place);
             return;
         }
 
         droppedMessages += document.DroppedMessages;
         cut += document.IsCut ? 1 : 0;
         lostTargets += document.LostTargets;
-        if (document.Targets == 0)
+        if (refusal is (string code, string message))
         {
             WithoutTargets++;
             FirstWithoutTargets ??= (place.File, place.Line);
-            LeaveOut("LB0313", document.LostTargets > 0
-                ? $"The document has {document.FullLength} tokens, and what is left of {section.MaxLength} holds none of the answer, so it cannot be trained. Raise template.max_length, shorten the document, or leave such documents out with dataset.on_error: skip."
-                : "Every label of the document is masked, so it cannot be trained. Check its train: marks and the template's generation marks, or leave such documents out with dataset.on_error: skip.", place);
+            LeaveOut(code, message, place);
             return;
         }
 
@@ -90,6 +89,22 @@ internal sealed class SplitAuditor(string split, TemplateSection section, Tokeni
         Conversations++;
         Keep(document.Ids, document.Labels, document.IsCut, isConversation: true, place);
     }
+
+    /// <summary>Why a document cannot be trained; null when it can.</summary>
+    public (string Code, string Message)? Refusal(TokenizedDocument document)
+    {
+        if (section.Truncation == "error" && (document.DroppedMessages > 0 || document.IsCut))
+            return ("LB0314", $"The document has {document.FullLength} tokens; template.max_length is {section.MaxLength} and template.truncation is error. Raise max_length, or set truncation to drop_turns or cut.");
+        if (document.Targets > 0)
+            return null;
+        return ("LB0313", document.LostTargets > 0
+            ? $"The document has {document.FullLength} tokens, and what is left of {section.MaxLength} holds none of the answer, so it cannot be trained. Raise template.max_length, shorten the document, or leave such documents out with dataset.on_error: skip."
+            : "Every label of the document is masked, so it cannot be trained. Check its train: marks and the template's generation marks, or leave such documents out with dataset.on_error: skip.");
+    }
+
+    /// <summary>The usable half of a pair whose other half was told to be unusable.</summary>
+    public void LeaveOutOtherHalf(DocumentPlace place) =>
+        leftOut.Add(new LeftOutDocument(split, place.DatasetLine, place.Name, place.Line, "LB0371", "The other answer of its pair is left out."));
 
     /// <summary>A document that is tokens already: taken as it is, even when nothing of it can be trained.</summary>
     public void AddGiven(TokenDocument document, DocumentPlace place)

@@ -1,4 +1,6 @@
 // The marks that a chat template writes around turns should be tokens of the tokenizer; a base model's tokenizer with another model's template may lack them.
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using LoraBuild.Core.Data;
 using LoraBuild.Core.Diagnostics;
@@ -9,11 +11,14 @@ namespace LoraBuild.Core.Chat;
 
 internal static partial class TemplateTokens
 {
+    private static readonly JsonSerializerOptions Unescaped = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
     /// <summary>Warns (LB0338) of marks that a rendering of the conversation contains and that the tokenizer cuts into pieces.</summary>
     /// <param name="example">Any conversation of the data.</param>
     public static void Check(ChatTemplate template, Tokenizer tokenizer, Conversation example, DateTime now, RecipePlace place, IDiagnosticSink sink)
     {
-        string words = string.Concat(example.Messages.Select(m => m.Raw.ToJsonString()));
+        // What the data itself holds is not the template's; the relaxed encoder leaves < and > as they are.
+        string words = string.Concat(example.Messages.Select(m => m.Raw.ToJsonString(Unescaped))) + example.Tools?.ToJsonString(Unescaped);
         RenderedConversation rendered;
         try
         {

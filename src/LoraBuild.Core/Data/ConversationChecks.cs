@@ -26,7 +26,7 @@ internal static class ConversationChecks
         if (answers.TrueForAll(IsEmpty))
             return Reject("LB0108", "Every assistant turn of the conversation is empty.");
         if (answers.TrueForAll(m => m.Train == false))
-            return Reject("LB0106", "Every assistant turn of the conversation has train: false.");
+            return Reject("LB0106", "Every assistant turn of the conversation has train: false or weight: 0, so nothing in it can be trained.");
         Warn(document, findings);
         return true;
 

@@ -58,7 +58,7 @@ internal sealed class DataFindings(IDiagnosticSink sink, bool skips)
     {
         if (!kinds.TryGetValue(code, out FindingKind? kind))
             kind = new FindingKind(code, severity, message, 0, []);
-        kinds[code] = kind = kind with { Count = kind.Count + 1, Places = kind.Count < MostPlaces ? [.. kind.Places, (file, line)] : kind.Places };
+        kinds[code] = kind = kind with { Count = kind.Count + 1, Places = kind.Places.Count < MostPlaces && !kind.Places.Contains((file, line)) ? [.. kind.Places, (file, line)] : kind.Places };
         return kind.Count;
     }
 
@@ -69,7 +69,10 @@ internal sealed class DataFindings(IDiagnosticSink sink, bool skips)
             return "";
         string first = kind.Places[0].File;
         IEnumerable<string> others = kind.Places.Skip(1).Select(p => p.File == first ? FormattableString.Invariant($"line {p.Line}") : FormattableString.Invariant($"{Path.GetFileName(p.File)}({p.Line})"));
-        int more = kind.Count - kind.Places.Count;
+        // The halves of a pair, and copies of a line, have one place.
+        if (kind.Places.Count == 1)
+            return FormattableString.Invariant($" {kind.Count} documents in all.");
+        int more = kind.Places.Count < MostPlaces ? 0 : kind.Count - kind.Places.Count;
         return FormattableString.Invariant($" {kind.Count} documents in all, also {string.Join(", ", others)}{(more > 0 ? FormattableString.Invariant($" and {more} more") : "")}.");
     }
 }

@@ -59,6 +59,14 @@ public sealed class AuditTests
     }
 
     [Fact]
+    public void Marks_in_the_data_are_not_taken_for_the_templates()
+    {
+        using AuditFixture audit = new();
+        audit.Run([Conversation("<start_of_turn> and <|end|>", "fine")]);
+        Assert.Empty(audit.Findings);
+    }
+
+    [Fact]
     public void A_template_without_any_end_of_turn_warns()
     {
         using AuditFixture audit = new(template: "{% for m in messages %}{{ m.role }}: {% if m.role == 'assistant' %}{% generation %}{{ m.content }}\n{% endgeneration %}{% else %}{{ m.content }}\n{% endif %}{% endfor %}");

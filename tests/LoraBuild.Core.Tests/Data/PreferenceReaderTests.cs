@@ -98,8 +98,29 @@ public sealed class PreferenceReaderTests : IDisposable
         data.Write("a.jsonl", pair);
         Recipe recipe = data.Recipe("a.jsonl", "preference") with { Template = new TemplateSection { ChatTemplate = "chatml", MaxLength = 62 } };
         Assert.Equal("LB0372", Assert.Throws<DiagnosticException>(() => Template(recipe)).Diagnostics[0].Code);
-        data.Write("a.jsonl", pair + "\n" + DataFixture.Pair);
+        data.Write("a.jsonl", $$"""{"prompt":[{{Question}}],"chosen":[{{Good}}],"rejected":[{{Bad}}]}""" + "\n" + DataFixture.Pair);
         Assert.Equal("LB0370", Assert.Throws<DiagnosticException>(() => Template(recipe with { Dataset = recipe.Dataset with { Sources = [recipe.Dataset.Sources[0] with { Format = "auto" }] } })).Diagnostics[0].Code);
+    }
+
+    [Fact]
+    public void A_pair_that_cannot_be_trained_is_told_at_its_line_and_left_out_whole()
+    {
+        string many = string.Join(' ', Enumerable.Repeat("many", 40));
+        string shortened = $$"""{"prompt":[{"role":"user","content":"old"},{"role":"assistant","content":"yes"},{{Question}}],"chosen":[{{Good}}],"rejected":[{"role":"assistant","content":"{{many}}"}]}""";
+        string unanswered = $$"""{"prompt":[{"role":"user","content":"{{many}} {{many}}"}],"chosen":[{{Good}}],"rejected":[{{Bad}}]}""";
+        string hidden = $$"""{"prompt":[{{Question}}],"chosen":[{{Good}}],"rejected":[{"role":"assistant","content":"raise"}]}""";
+        string template = data.Write("t.jinja", "{% for m in messages %}{% if m.content == 'raise' %}{{ raise_exception('no') }}{% endif %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}");
+        data.Write("a.jsonl", string.Join('\n', shortened, unanswered, $$"""{"prompt":[{{Question}}],"chosen":[{{Good}}],"rejected":[{{Bad}}]}""", hidden));
+        Recipe recipe = data.Recipe("a.jsonl", "preference") with { Template = new TemplateSection { ChatTemplate = template, MaxLength = 48 } };
+        Diagnostic[] told = [.. Assert.Throws<DiagnosticException>(() => Template(recipe)).Diagnostics.OrderBy(d => d.Line)];
+        Assert.Equal([("LB0372", 1), ("LB0313", 2), ("LB0303", 4)], told.Select(d => (d.Code, d.Line)));
+
+        Recipe skips = recipe with { Dataset = recipe.Dataset with { OnError = "skip" } };
+        data.Prepare(skips);
+        AuditReport audit = TemplateStage.Run(skips, data.Output, TokenizerFolder, data.Bag);
+        Assert.Equal((2, 6, 6), (audit.Train.Documents, audit.Train.Skipped, audit.LeftOut.Count));
+        Assert.Equal(["LB0372", "LB0371", "LB0313", "LB0371", "LB0371", "LB0303"], audit.LeftOut.Select(d => d.Code));
+        Assert.Equal(1, PreferencePairs.Mark(data.Output));
     }
 
     [Fact]
