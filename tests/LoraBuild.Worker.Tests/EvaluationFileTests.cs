@@ -63,6 +63,17 @@ public sealed class EvaluationFileTests : IDisposable
     }
 
     [Fact]
+    public void Outputs_of_earlier_stages_that_someone_else_made_are_measured_too()
+    {
+        Directory.Delete(worker.In("out", "stages"), recursive: true);
+        Directory.Delete(worker.In("out", "obj"), recursive: true);
+        Ok("evaluate");
+        Assert.Equal(["base", "adapter"], Keys());
+        Ok("merge");
+        Assert.Equal(["base", "adapter", "merged"], Keys());
+    }
+
+    [Fact]
     public void A_type_that_costs_more_than_the_recipe_allows_fails_at_its_line()
     {
         Ok("merge");

@@ -13,14 +13,11 @@ internal static class EvaluationFile
     /// <param name="isUpToDate">A stage whose figures are of what stands there now; those of the others are left out.</param>
     public static void Compose(StageLayout layout, Func<Stage, bool> isUpToDate)
     {
-        if (!isUpToDate(Stage.Evaluate) || !File.Exists(layout.Evaluation))
-            return;
-        string[] parts =
-        [
-            layout.Evaluation,
-            .. isUpToDate(Stage.Merge) ? [layout.MergedEvaluation] : Array.Empty<string>(),
-            .. isUpToDate(Stage.Export) ? [layout.GgufEvaluation] : Array.Empty<string>(),
-        ];
-        EvaluationReport.Compose(layout.EvaluationReport, parts.Where(File.Exists));
+        // A file that is not there needs no look at what its stage was made from, which may mean hashing a model.
+        List<string> parts = [.. new[] { (Stage.Evaluate, layout.Evaluation), (Stage.Merge, layout.MergedEvaluation), (Stage.Export, layout.GgufEvaluation) }
+            .Where(part => File.Exists(part.Item2) && isUpToDate(part.Item1))
+            .Select(part => part.Item2)];
+        if (parts.Contains(layout.Evaluation))
+            EvaluationReport.Compose(layout.EvaluationReport, parts);
     }
 }

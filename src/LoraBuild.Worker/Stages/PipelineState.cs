@@ -31,13 +31,6 @@ public sealed class PipelineState
     /// </summary>
     public void WriteFingerprints()
     {
-        HashSet<Stage> stale = StaleStages();
-        EvaluationFile.Compose(Layout, stage => !stale.Contains(stage));
-        SaveHashes();
-    }
-
-    private HashSet<Stage> StaleStages()
-    {
         HashSet<Stage> stale = [];
         foreach (Stage stage in StageLayout.Order)
         {
@@ -53,6 +46,8 @@ public sealed class PipelineState
                 stale.Add(stage);
         }
 
-        return stale;
+        // By what each stage was made from, not by its predecessors: they may have left their outputs to someone else, and figures are of what stands there.
+        EvaluationFile.Compose(Layout, stage => Of(stage).IsUpToDate);
+        SaveHashes();
     }
 }
