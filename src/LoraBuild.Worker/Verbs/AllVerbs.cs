@@ -12,6 +12,7 @@ internal static class AllVerbs
         TrainVerb.Create(runner),
         EvaluateVerb.Create(runner),
         MergeVerb.Create(runner),
+        CombineVerb.Create(runner),
         ExportGgufVerb.Create(runner),
         PlanVerb.Create(runner),
         FetchVerb.Create(runner),
