@@ -9,9 +9,10 @@ public static class PreferencePairs
 {
     /// <summary>Looks at dataset/ and, where it holds pairs, gives tokens/ their mark (<see cref="TokenDocuments.IsPairs"/>).</summary>
     /// <param name="directory">The pipeline's directory, with both.</param>
+    /// <param name="leftOut">What the audit says is in no file of tokens/.</param>
     /// <returns>Pairs of the training split; 0 where there are none.</returns>
     /// <exception cref="DiagnosticException">LB0370: pairs beside other documents. LB0371: tokens and documents do not match, as when sources of tokens stand beside pairs.</exception>
-    public static int Mark(string directory)
+    public static int Mark(string directory, IReadOnlyList<LeftOutDocument> leftOut)
     {
         SplitName[] splits = Enum.GetValues<SplitName>();
         string?[][] halves = [.. splits.Select(s => HalvesOf(Path.Combine(directory, "dataset", DatasetPreparation.FileName(s))))];
@@ -25,9 +26,10 @@ public static class PreferencePairs
         {
             string file = Path.Combine(directory, "tokens", Path.ChangeExtension(DatasetPreparation.FileName(split), ".safetensors"));
             TokenDocuments documents = TokensFile.Read(file);
-            int expected = halves[(int)split].Length;
+            string name = Path.GetFileNameWithoutExtension(file);
+            int expected = halves[(int)split].Length - leftOut.Count(d => d.Split == name);
             if (documents.Count != expected)
-                throw new DiagnosticException("LB0371", $"of {expected} documents of preference pairs only {documents.Count} became tokens, so some answers stand without the other one. Mend or remove the documents that the findings name; raise template.max_length where answers were cut off; sources of tokens cannot stand beside pairs.", file);
+                throw new DiagnosticException("LB0371", $"dataset/ has {expected} answers of preference pairs to train, but there are tokens of {documents.Count} documents. Sources of tokens cannot stand beside pairs; else run the stages prepare and template again.", file);
             TokensFile.Write(file, documents with { IsPairs = true });
             if (split == SplitName.Train)
                 pairs = documents.Count / 2;

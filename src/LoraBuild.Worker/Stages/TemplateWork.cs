@@ -31,7 +31,7 @@ internal static class TemplateWork
         AuditReport audit = TemplateStage.Run(work.Recipe, work.Work, work.TokenizerDirectory(), work.Reporter, options);
         foreach (string line in AuditSummary.Lines(audit))
             work.Reporter.Message(line);
-        if (PreferencePairs.Mark(work.Work) is > 0 and int pairs)
+        if (PreferencePairs.Mark(work.Work, audit.LeftOut) is > 0 and int pairs)
             work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"template: {pairs:N0} preference pairs to train"));
     }
 

@@ -120,7 +120,7 @@ public sealed class PreferenceReaderTests : IDisposable
         AuditReport audit = TemplateStage.Run(skips, data.Output, TokenizerFolder, data.Bag);
         Assert.Equal((2, 6, 6), (audit.Train.Documents, audit.Train.Skipped, audit.LeftOut.Count));
         Assert.Equal(["LB0372", "LB0371", "LB0313", "LB0371", "LB0371", "LB0303"], audit.LeftOut.Select(d => d.Code));
-        Assert.Equal(1, PreferencePairs.Mark(data.Output));
+        Assert.Equal(1, PreferencePairs.Mark(data.Output, audit.LeftOut));
     }
 
     [Fact]
@@ -131,14 +131,14 @@ public sealed class PreferenceReaderTests : IDisposable
         string tokens = Path.Combine(data.Output, "tokens");
         foreach (string split in new[] { "train", "eval", "test" })
             TokensFile.Write(Path.Combine(tokens, split + ".safetensors"), split == "train" ? new TokenDocuments([1, 2], [-100, 2], [0, 2]) : new TokenDocuments([], [], [0]));
-        Assert.Equal("LB0371", Assert.Throws<DiagnosticException>(() => PreferencePairs.Mark(data.Output)).Diagnostics[0].Code);
+        Assert.Equal("LB0371", Assert.Throws<DiagnosticException>(() => PreferencePairs.Mark(data.Output, [])).Diagnostics[0].Code);
     }
 
     private TokenDocuments Template(Recipe recipe)
     {
         data.Prepare(recipe);
-        TemplateStage.Run(recipe, data.Output, TokenizerFolder, data.Bag);
-        Assert.Equal(1, PreferencePairs.Mark(data.Output));
+        AuditReport audit = TemplateStage.Run(recipe, data.Output, TokenizerFolder, data.Bag);
+        Assert.Equal(1, PreferencePairs.Mark(data.Output, audit.LeftOut));
         return TokensFile.Read(Path.Combine(data.Output, "tokens", "train.safetensors"));
     }
 }
