@@ -22,7 +22,7 @@ internal static class ScaleSearch
     private const float Reach = 1;
 
     /// <summary>x̂ = scale·q with lowest ≤ q ≤ highest. The scale may be negative: the longer side of the codes then serves the other sign.</summary>
-    /// <param name="steps">Candidates on either side of the plain one, a tenth of a code apart and more where there are fewer: with many codes the plain one is nearly as good.</param>
+    /// <param name="steps">Candidates on either side of the plain one, spread over <see cref="Reach"/>: with many codes the plain one is nearly as good, and few do.</param>
     public static float Signed(ReadOnlySpan<float> x, int lowest, int highest, int steps)
     {
         float extreme = 0;
