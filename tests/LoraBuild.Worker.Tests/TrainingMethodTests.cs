@@ -9,6 +9,7 @@ public sealed class TrainingMethodTests : IDisposable
     [InlineData("adapter: { type: dora, r: 2, target_modules: all-linear }")]
     [InlineData("adapter: { type: lora, r: 2, target_modules: [q_proj], modules_to_save: [embed_tokens], ensure_weight_tying: true }")]
     [InlineData("adapter: { type: none }")]
+    [InlineData("adapter: { r: 2, trainable_token_indices: [5, 9], target_modules: [q_proj] }")]
     [InlineData("adapter: { r: 2, bias: all, target_modules: [q_proj] }")]
     [InlineData("adapter: { r: 2, init_lora_weights: pissa, target_modules: [q_proj, down_proj] }")]
     public void A_method_trains_evaluates_and_merges(string sections)

@@ -12,7 +12,7 @@ internal sealed class PeftAdapterContent
     private const string SuffixOldMagnitude = ".lora_magnitude_vector.weight"; // PEFT 0.9 to 0.11
     private const string SuffixEmbeddingA = ".lora_embedding_A";
     private const string SuffixEmbeddingB = ".lora_embedding_B";
-    private const string SuffixRows = ".token_adapter.trainable_tokens_delta";
+    internal const string SuffixRows = ".token_adapter.trainable_tokens_delta";
     private const string BaseLayer = ".base_layer.";
 
     private readonly SafetensorsFile weights;

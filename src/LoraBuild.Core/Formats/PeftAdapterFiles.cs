@@ -64,6 +64,9 @@ public sealed class PeftAdapterFiles : IDisposable
 
     public static string KeyOfB(string modulePath) => KeyPrefix + modulePath + PeftAdapterContent.SuffixB;
 
+    /// <summary>The key of single trained rows (trainable_token_indices).</summary>
+    public static string KeyOfRows(string modulePath) => KeyPrefix + modulePath + PeftAdapterContent.SuffixRows;
+
     public static string KeyOfMagnitude(string modulePath) => KeyPrefix + modulePath + PeftAdapterContent.SuffixMagnitude;
 
     /// <exception cref="DiagnosticException">LB0420–LB0422 the config; LB0423 the weights are missing or do not fit together; LB0400–LB0403 a damaged file.</exception>

@@ -128,6 +128,9 @@ public sealed record AdapterSection
     public IReadOnlyList<string> ExcludeModules { get; init; } = [];
     public IReadOnlyList<string> ModulesToSave { get; init; } = [];
     public bool EnsureWeightTying { get; init; }
+
+    /// <summary>Token ids whose rows of the embedding are trained.</summary>
+    public IReadOnlyList<int> TrainableTokenIndices { get; init; } = [];
     public bool UseRslora { get; init; }
 
     /// <summary>default | gaussian | pissa | olora.</summary>

@@ -126,6 +126,7 @@ public static class RecipeKeys
         yield return keys.Key("exclude_modules", ListOf(Text, "module names"), s => s.ExcludeModules, (s, v) => s with { ExcludeModules = v }, "Modules that target_modules would match and that get none.", Train);
         yield return keys.Key("modules_to_save", ListOf(Text, "module names"), s => s.ModulesToSave, (s, v) => s with { ModulesToSave = v }, "Modules that are trained whole and saved with the adapter.", Train);
         yield return keys.Key("ensure_weight_tying", Flag, s => s.EnsureWeightTying, (s, v) => s with { EnsureWeightTying = v }, "Whether tied embeddings stay tied when one of them is in modules_to_save.", Train);
+        yield return keys.Key("trainable_token_indices", ListOf(Integer(0), "token ids"), s => s.TrainableTokenIndices, (s, v) => s with { TrainableTokenIndices = v }, "Tokens whose rows of the embedding (and of a tied head) are trained, without a copy of the whole matrix.", Train);
         yield return keys.Key("use_rslora", Flag, s => s.UseRslora, (s, v) => s with { UseRslora = v }, "Scale by lora_alpha / √r instead.", Train);
         yield return keys.Key("init_lora_weights", Choice("default", "gaussian", "pissa", "olora"), s => s.InitLoraWeights, (s, v) => s with { InitLoraWeights = v }, "How a fresh adapter begins; default: A Kaiming-uniform, B zero.", Train);
         yield return keys.Key("init_from", OptionalReference(AdapterDirectory), s => s.InitFrom, (s, v) => s with { InitFrom = v }, "An adapter that training starts from.", Train);

@@ -15,6 +15,8 @@ internal sealed class AdapterTensors(IReadOnlyList<LoraLinear> modules) : IDispo
 
     public LoraEmbedding? Embedding { get; init; }
 
+    public TrainedTokenRows? TokenRows { get; init; }
+
     /// <summary>False where a part came from a file that saving would not write again.</summary>
     public bool IsWritable { get; init; } = true;
 
@@ -25,6 +27,7 @@ internal sealed class AdapterTensors(IReadOnlyList<LoraLinear> modules) : IDispo
         foreach (LoraLinear module in modules)
             module.Dispose();
         Embedding?.Dispose();
+        TokenRows?.Dispose();
         foreach (Tensor value in replaced.Select(r => r.Value).Distinct())
             value.Dispose();
     }

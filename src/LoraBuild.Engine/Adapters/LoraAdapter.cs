@@ -28,6 +28,9 @@ public sealed class LoraAdapter : IDisposable
         foreach (LoraLinear module in modules)
             linears[module.Target.Path].Adapter = module;
         model.Embedding.Adapter = tensors.Embedding;
+        model.Embedding.TrainedRows = tensors.TokenRows;
+        if (tensors.TokenRows is not null && model.Spec.IsHeadTied)
+            model.Head.Adapter = tensors.TokenRows;
         foreach ((string name, Tensor value) in tensors.Replaced)
             model.Slots[name].Replacement = new ReplacedWeight(value, () => shared.IsEnabled);
         model.AdapterParameters = Parameters();
@@ -82,7 +85,7 @@ public sealed class LoraAdapter : IDisposable
             modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared, start));
         }
 
-        AdapterTensors tensors = new(modules);
+        AdapterTensors tensors = new(modules) { TokenRows = FreshRows(model, options, plan, shared) };
         foreach (string path in plan.SavedModules)
         {
             WeightSlot slot = model.Slots[$"{path}.weight"];
@@ -151,6 +154,7 @@ public sealed class LoraAdapter : IDisposable
         foreach (LinearLayer linear in model.LinearModules)
             linear.Adapter = null;
         model.Embedding.Adapter = null;
+        model.Embedding.TrainedRows = null;
         foreach ((string name, _) in tensors.Replaced)
             model.Slots[name].Replacement = null;
         model.AdapterParameters = [];
@@ -161,6 +165,8 @@ public sealed class LoraAdapter : IDisposable
     private IEnumerable<(string Name, Tensor Value)> Named()
     {
         string head = $"{model.Head.Path}.weight";
+        if (tensors.TokenRows is not null)
+            yield return (PeftAdapterFiles.KeyOfRows(model.Embedding.Path), tensors.TokenRows.Rows);
         foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name != head))
             yield return (PeftAdapterFiles.KeyPrefix + KeyOf(name), value);
         foreach (LoraLinear module in Modules)
@@ -173,6 +179,21 @@ public sealed class LoraAdapter : IDisposable
 
         foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name == head))
             yield return (PeftAdapterFiles.KeyPrefix + name, value);
+    }
+
+    /// <exception cref="DiagnosticException">LB0522 no such token, or twice; LB0524 the embedding is trained whole beside.</exception>
+    private static TrainedTokenRows? FreshRows(CausalLM model, LoraOptions options, AdapterPlan plan, AdapterSwitch shared)
+    {
+        IReadOnlyList<int> tokens = options.TrainableTokenIndices;
+        if (tokens.Count == 0)
+            return null;
+        if (tokens.Any(t => t < 0 || t >= model.VocabSize) || tokens.Distinct().Count() != tokens.Count)
+            throw new DiagnosticException("LB0522", $"trainable_token_indices is [{string.Join(", ", tokens.Take(10))}]; allowed are different token ids from 0 to {model.VocabSize - 1}");
+        string[] whole = model.Spec.IsHeadTied ? [model.Embedding.Path, model.Head.Path] : [model.Embedding.Path];
+        if (options.ModulesToSave.Any(m => whole.Any(p => p == m || p.EndsWith('.' + m, StringComparison.Ordinal))) || (model.Spec.IsHeadTied && plan.Targets.Any(t => t.Path == model.Head.Path)))
+            throw new DiagnosticException("LB0524", "trainable_token_indices trains rows of a matrix that is also in modules_to_save or a target of the adapter; name it in one of them");
+        using Tensor ids = tensor(tokens.Select(t => (long)t).ToArray(), device: model.Device);
+        return new TrainedTokenRows(tokens, Trained(model.Embedding.BaseWeight.index_select(0, ids).to(ScalarType.Float32), model.Device, true), model.VocabSize, shared);
     }
 
     /// <summary>PEFT wraps an adapted module, so that its bias stands one level deeper.</summary>

@@ -59,6 +59,9 @@ public sealed record LoraOptions
     /// <summary><c>embed_tokens</c>, <c>lm_head</c>: trained as whole copies and saved with the adapter.</summary>
     public IReadOnlyList<string> ModulesToSave { get; init; } = [];
 
+    /// <summary>Tokens whose rows of the embedding (and of a tied head) are trained and saved with the adapter.</summary>
+    public IReadOnlyList<int> TrainableTokenIndices { get; init; } = [];
+
     /// <summary>Of a tied model, keep embedding and head one parameter in <see cref="ModulesToSave"/>.</summary>
     public bool EnsureWeightTying { get; init; }
 
@@ -71,6 +74,17 @@ public sealed record LoraOptions
 
     /// <summary>Written to adapter_config.json.</summary>
     public string? BaseModelName { get; init; }
+
+    /// <summary>Keys of adapter_config.json that are not named in PeftAdapterConfig.</summary>
+    private System.Text.Json.Nodes.JsonObject Extras()
+    {
+        System.Text.Json.Nodes.JsonObject extra = [];
+        if (Init == LoraInit.Gaussian)
+            extra["init_lora_weights"] = "gaussian";
+        if (TrainableTokenIndices.Count > 0)
+            extra["trainable_token_indices"] = new System.Text.Json.Nodes.JsonArray([.. TrainableTokenIndices.Select(t => (System.Text.Json.Nodes.JsonNode)t)]);
+        return extra;
+    }
 
     /// <summary>A and B start from the weight; the saved adapter holds the start too and has rank 2r.</summary>
     internal bool HasOwnStart => Init is LoraInit.Pissa or LoraInit.Olora;
@@ -110,7 +124,8 @@ public sealed record LoraOptions
         UseDora = UseDora,
         EnsureWeightTying = EnsureWeightTying,
         Bias = Bias,
-        Extra = Init == LoraInit.Gaussian ? new() { ["init_lora_weights"] = "gaussian" } : [],
+        Extra = Extras(),
+        TrainableTokenIndices = TrainableTokenIndices.Count == 0 ? new Dictionary<string, IReadOnlyList<int>>() : new Dictionary<string, IReadOnlyList<int>> { ["embed_tokens"] = TrainableTokenIndices },
     };
 
     /// <summary>PEFT looks for the targets in the whole model: what is not text is excluded by name, so that it attaches nothing to a vision tower.</summary>

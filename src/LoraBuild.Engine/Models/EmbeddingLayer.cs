@@ -28,10 +28,19 @@ public sealed class EmbeddingLayer
     /// <summary>A low-rank update of the rows that are looked up; null: none.</summary>
     internal LoraEmbedding? Adapter { get; set; }
 
+    /// <summary>Rows that are trained one by one; null: none.</summary>
+    internal TrainedTokenRows? TrainedRows { get; set; }
+
     /// <param name="ids">int64 [P], each in 0 … vocab − 1.</param>
     /// <returns>[P, hidden].</returns>
     public Tensor Forward(Tensor ids)
     {
+        if (TrainedRows is { IsEnabled: true } trained)
+        {
+            using Tensor looked = LookUp(ids);
+            return trained.Substitute(looked, ids);
+        }
+
         if (Adapter is not { IsEnabled: true } adapter)
             return LookUp(ids);
         using Tensor rows = LookUp(ids);

@@ -27,6 +27,7 @@ internal static class LoraOptionsBuilder
             UseRslora = adapter.UseRslora,
             UseDora = adapter.Type == "dora",
             ModulesToSave = adapter.ModulesToSave,
+            TrainableTokenIndices = adapter.TrainableTokenIndices,
             EnsureWeightTying = adapter.EnsureWeightTying,
             Bias = adapter.Bias,
             Init = adapter.InitLoraWeights switch
