@@ -1,6 +1,5 @@
 // `combine`: several adapters of one base model → one.
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Training;
