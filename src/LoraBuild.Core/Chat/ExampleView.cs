@@ -64,7 +64,7 @@ public static class ExampleView
         return text.Append(isOpen ? "⟧" : "").ToString();
     }
 
-    private static IEnumerable<AddedToken> Controls(Tokenizer tokenizer) => tokenizer.AddedTokens.Where(t => t.Special && t.Content.Length > 0);
+    private static IEnumerable<AddedToken> Controls(Tokenizer tokenizer) => tokenizer.AddedTokens.Where(t => !string.IsNullOrWhiteSpace(t.Content)); // many families do not call theirs special
 
     /// <summary>Each control token for itself, other tokens in runs.</summary>
     private static List<Piece> Pieces(Tokenizer tokenizer, TokenDocument document)

@@ -52,8 +52,10 @@ internal sealed class SplitAuditor(string split, TemplateSection section, Tokeni
     /// <summary>A document that the template or the tokenizer refused.</summary>
     public void Fail(Diagnostic failure, DocumentPlace place)
     {
-        string where = failure.File is null ? "" : FormattableString.Invariant($" [{failure.File}({failure.Line},{failure.Column})]");
-        LeaveOut(failure.Code, failure.Message + where, place);
+        string at = failure.Line == 0 ? "" : FormattableString.Invariant($"({failure.Line},{failure.Column})");
+        string where = failure.File is null ? "" : $" [{failure.File}{at}]";
+        string what = failure.Code == "LB0302" ? "The chat template cannot print this conversation: " : "";
+        LeaveOut(failure.Code, what + failure.Message + where, place);
     }
 
     public void Add(TokenizedDocument document, DocumentFacts facts, DocumentPlace place)

@@ -1,4 +1,5 @@
 // Which characters of a rendered conversation are targets: the template's marks, or else the differences between renderings of its prefixes.
+using System.Text;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Chat.Jinja;
 using LoraBuild.Core.Data;
@@ -24,7 +25,7 @@ internal static class TargetRanges
             return new RenderedConversation(whole.Text, [(0, PyText.Length(whole.Text))]);
         bool[] trained = [.. conversation.Messages.Select((m, i) => IsTrained(conversation.Messages, i, loss))];
         if (whole.Assistant is not null)
-            return new RenderedConversation(whole.Text, Marked(template, conversation.Messages, whole.Assistant, trained));
+            return new RenderedConversation(whole.Text, Marked(template, whole.Text, conversation.Messages, whole.Assistant, trained));
         return new RenderedConversation(whole.Text, ByPrefixes(template, request, whole.Text, conversation.Messages, trained));
     }
 
@@ -37,14 +38,31 @@ internal static class TargetRanges
     }
 
     /// <summary>All marks when every answer is trained; else one mark an answer is needed to tell them apart.</summary>
-    private static List<(int Start, int End)> Marked(ChatTemplate template, IReadOnlyList<ChatMessage> messages, IReadOnlyList<(int Start, int End)> marks, bool[] trained)
+    private static List<(int Start, int End)> Marked(ChatTemplate template, string text, IReadOnlyList<ChatMessage> messages, IReadOnlyList<(int Start, int End)> marks, bool[] trained)
     {
         int[] answers = [.. Enumerable.Range(0, messages.Count).Where(i => messages[i].Role == "assistant")];
         if (answers.All(i => trained[i]))
             return [.. marks];
         if (marks.Count != answers.Length)
             throw new DiagnosticException("LB0311", $"the template marks {marks.Count} generation blocks for {answers.Length} assistant turns, so it is not known which of them belongs to which turn. Write one {{% generation %}} block around each assistant turn, or train all of them (loss: assistant, no train: false).", template.Name);
+        // As many marks as turns may still be two of one turn and none of another.
+        Rune[] runes = [.. text.EnumerateRunes()];
+        for (int i = 0; i < marks.Count; i++)
+        {
+            if (LastWords(messages[answers[i]]) is { Length: > 0 } words && !string.Concat(runes[marks[i].Start..marks[i].End]).Contains(words, StringComparison.Ordinal))
+                throw new DiagnosticException("LB0311", $"the template's generation block {i + 1} does not hold the words of assistant turn {i + 1} (… {PyRepr.Repr(words)}), so it is not known which block belongs to which turn. Write one {{% generation %}} block around each assistant turn, or train all of them (loss: assistant, no train: false).", template.Name);
+        }
+
         return [.. marks.Where((_, i) => trained[answers[i]])];
+    }
+
+    /// <summary>The end of what a turn says: templates may leave out thoughts before it and blanks around it.</summary>
+    private static string LastWords(ChatMessage message)
+    {
+        const int most = 30;
+        string words = PyText.Trim(message.Content ?? "");
+        words = PyText.Trim(words[(words.LastIndexOf('\n') + 1)..]);
+        return words.Length <= most ? words : words[(words.Length - most + (char.IsLowSurrogate(words[^most]) ? 1 : 0))..];
     }
 
     private static List<(int Start, int End)> ByPrefixes(ChatTemplate template, ChatRenderRequest request, string whole, IReadOnlyList<ChatMessage> messages, bool[] trained)

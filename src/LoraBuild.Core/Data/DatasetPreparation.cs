@@ -48,7 +48,7 @@ public static class DatasetPreparation
         bag.ThrowIfErrors();
         if (leaked > 0)
             bag.Report(Diagnostic.Warning("LB0116", $"{leaked} training documents are also in the evaluation sources; they are not trained.", recipe.FilePath));
-        CheckSizes(recipe, train.Documents, eval.Documents, train.Documents + eval.Documents + test.Documents, tokenDocuments, bag);
+        CheckSizes(recipe, findings.Rejected.Count, train.Documents, eval.Documents, train.Documents + eval.Documents + test.Documents, tokenDocuments, bag);
         bag.ThrowIfErrors();
 
         PrepareReport report = new([.. sources, .. evaluationSources], sources.Concat(evaluationSources).Sum(s => s.Duplicates), leaked, tokenDocuments, train.Commit(), eval.Commit(), test.Commit(),
@@ -71,11 +71,11 @@ public static class DatasetPreparation
         }
     }
 
-    private static void CheckSizes(Recipe recipe, int train, int eval, int all, int tokenDocuments, DiagnosticBag bag)
+    private static void CheckSizes(Recipe recipe, int rejected, int train, int eval, int all, int tokenDocuments, DiagnosticBag bag)
     {
         RecipePlace place = recipe.PlaceOf("dataset.sources");
         if (all + tokenDocuments == 0)
-            bag.Report(Diagnostic.Error("LB0109", "No conversation is left: the sources hold none that can be trained. report.json of a run with on_error: skip lists why lines were rejected.", place.File, place.Line, place.Column));
+            bag.Report(Diagnostic.Error("LB0109", $"No document is left to train: {(rejected == 0 ? "the sources are empty" : $"all {rejected} lines of the sources were rejected, see the findings above")}.", place.File, place.Line, place.Column));
         else if (tokenDocuments == 0 && train == 0)
             bag.Report(Diagnostic.Error("LB0109", $"All {all} conversations are held out for evaluation, none is left to train. Lower dataset.split.eval or give more data.", place.File, place.Line, place.Column));
         else if (tokenDocuments == 0 && recipe.Dataset.Split.Eval > 0 && eval == 0)

@@ -67,6 +67,16 @@ public sealed class AuditTests
     }
 
     [Fact]
+    public void As_many_generation_blocks_as_turns_that_belong_to_other_turns_are_refused()
+    {
+        // Both blocks are in the last turn.
+        using AuditFixture audit = new(template: "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' and loop.last %}{% generation %}{{ m.content[:2] }}{% endgeneration %} {% generation %}{{ m.content[2:] }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}{{ '\\n' }}{% endfor %}");
+        Diagnostic error = Assert.Single(audit.Errors([Conversation("q", "first", "more", "second")], r => r with { Template = r.Template with { Loss = "last" } }));
+        Assert.Equal(("LB0311", 1), (error.Code, error.Line));
+        Assert.Contains("does not hold the words of assistant turn 1 (… 'first')", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_template_without_any_end_of_turn_warns()
     {
         using AuditFixture audit = new(template: "{% for m in messages %}{{ m.role }}: {% if m.role == 'assistant' %}{% generation %}{{ m.content }}\n{% endgeneration %}{% else %}{{ m.content }}\n{% endif %}{% endfor %}");
