@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Tokenizers.Models;
 
 namespace LoraBuild.Core.Tokenizers;
 
@@ -133,6 +134,15 @@ internal readonly record struct JsonView(JsonSource Source, JsonElement Element,
     public int AsInt() => Kind == JsonValueKind.Number && Element.TryGetInt32(out int value) ? value : throw Wrong("a whole number");
 
     public double AsDouble() => Kind == JsonValueKind.Number ? Element.GetDouble() : throw Wrong("a number");
+
+    /// <summary>Rounded as Hugging Face's library rounds, not to the nearest double.</summary>
+    public double AsLibraryDouble()
+    {
+        if (Kind != JsonValueKind.Number)
+            throw Wrong("a number");
+        double value = LibraryNumber.Parse(JsonMarshal.GetRawUtf8Value(Element));
+        return double.IsFinite(value) ? value : throw Wrong("a number that a double can hold");
+    }
 
     public string? OptionalString(string name) => TryGet(name, out JsonView value) ? value.AsString() : null;
 

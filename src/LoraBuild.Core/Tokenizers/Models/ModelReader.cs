@@ -65,7 +65,7 @@ internal static class ModelReader
                 throw item.Error("LB0205", "an entry is a token and its log probability");
             // Of a token that stands twice the later entry counts, as in the library.
             ids[pair[0].AsString()] = scores.Count;
-            scores.Add(pair[1].AsDouble());
+            scores.Add(pair[1].AsLibraryDouble());
         }
 
         int unknown = view.TryGet("unk_id", out JsonView id) ? id.AsInt() : -1;
