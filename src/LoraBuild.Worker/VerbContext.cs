@@ -22,7 +22,9 @@ public sealed record VerbContext(WorkerHost Host, IReporter Reporter, ParseResul
     public string RequiredDirectory(Option<string> option)
     {
         string directory = RequiredPath(option);
-        return Directory.Exists(directory) ? directory : throw new DiagnosticException("LB0823", $"{option.Name}: the directory {directory} does not exist.");
+        return Directory.Exists(directory) ? directory : throw new DiagnosticException("LB0823", File.Exists(directory)
+            ? $"{option.Name}: {directory} is a file. Name the directory that holds it."
+            : $"{option.Name}: the directory {directory} does not exist.");
     }
 
     /// <exception cref="DiagnosticException">LB0823: it does not exist.</exception>

@@ -9,6 +9,14 @@ public sealed class LookingVerbTests : IDisposable
     private readonly WorkerFixture worker = new();
 
     [Fact]
+    public void A_file_in_place_of_the_tokenizers_directory_is_called_a_file()
+    {
+        Outcome outcome = worker.Run("", "tokenize", "--tokenizer", Path.Combine(WorkerFixture.Tokenizer, "tokenizer.json"));
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains("is a file. Name the directory", outcome.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Tokenize_answers_each_line_and_a_bad_one_with_an_error()
     {
         Outcome outcome = worker.Run("""

@@ -90,6 +90,12 @@ public sealed class Tokenizer
     {
         TokenizerConfig config = TokenizerConfig.Load(directory);
         string file = Path.Combine(directory, FileNames.FirstOrDefault(name => File.Exists(Path.Combine(directory, name)), FileNames[0]));
+        if (!File.Exists(file) && File.Exists(Path.Combine(directory, "vocab.json")))
+        {
+            throw new DiagnosticException("LB0201",
+                "there is no tokenizer.json, only a vocab.json, which does not say how text is split. Write one with Hugging Face's libraries: AutoTokenizer.from_pretrained(…).save_pretrained(…)", file);
+        }
+
         (JsonSource source, config) = Path.GetFileName(file) == FileNames[0] ? (JsonSource.Read(file), config) : SentencePieceConverter.Convert(file, config);
         return new Tokenizer(TokenizerReader.Read(source, config, sink), config);
     }

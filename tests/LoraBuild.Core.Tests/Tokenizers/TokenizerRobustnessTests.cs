@@ -94,6 +94,17 @@ public sealed class TokenizerRobustnessTests
     }
 
     [Fact]
+    public void A_vocabulary_without_a_pipeline_is_refused_with_the_way_to_get_one()
+    {
+        using TemporaryTokenizer files = new();
+        files.Write("vocab.json", "{\"a\": 0}");
+        files.Write("merges.txt", "#version: 0.2\n");
+        Diagnostic diagnostic = Assert.Throws<DiagnosticException>(() => Tokenizer.Load(files.Path)).Diagnostics[0];
+        Assert.Equal("LB0201", diagnostic.Code);
+        Assert.Contains("save_pretrained", diagnostic.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_file_that_is_missing_or_cut_off_is_refused()
     {
         using TemporaryTokenizer files = new();

@@ -51,18 +51,11 @@ public sealed class LibraryNumberTests
 
     private static Tokenizer Load(string score)
     {
-        string directory = Directory.CreateTempSubdirectory("library-number").FullName;
-        try
-        {
-            File.WriteAllText(Path.Combine(directory, "tokenizer.json"), $$"""
-                {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
-                 "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", -15.5], ["a", -9.708358704453861], ["aaa", {{score}}], ["b", -10.424562234513303]] } }
-                """);
-            return Tokenizer.Load(directory);
-        }
-        finally
-        {
-            Directory.Delete(directory, recursive: true);
-        }
+        using TemporaryTokenizer files = new();
+        files.Write("tokenizer.json", $$"""
+            {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [], "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
+             "model": {"type": "Unigram", "unk_id": 0, "vocab": [["<unk>", -15.5], ["a", -9.708358704453861], ["aaa", {{score}}], ["b", -10.424562234513303]] } }
+            """);
+        return Tokenizer.Load(files.Path);
     }
 }
