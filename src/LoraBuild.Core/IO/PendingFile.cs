@@ -33,9 +33,20 @@ public sealed class PendingFile : IDisposable
 
     public void Dispose()
     {
-        Stream.Dispose();
-        if (isCommitted)
-            return;
+        try
+        {
+            Stream.Dispose();
+        }
+        finally
+        {
+            // On a full disk closing fails too: what was written so far must not keep it full.
+            if (!isCommitted)
+                Remove();
+        }
+    }
+
+    private void Remove()
+    {
         File.Delete(temporary);
         foreach (string directory in madeDirectories.TakeWhile(d => !Directory.EnumerateFileSystemEntries(d).Any()))
             Directory.Delete(directory);

@@ -48,6 +48,20 @@ public sealed class AtomicFileTests : IDisposable
     }
 
     [Fact]
+    public void Nothing_is_left_where_closing_fails_too_as_on_a_full_disk()
+    {
+        string path = Path.Combine(folder, "file");
+        Assert.ThrowsAny<Exception>(() => AtomicFile.Write(path, stream =>
+        {
+            Microsoft.Win32.SafeHandles.SafeFileHandle handle = stream.SafeFileHandle;
+            stream.WriteByte(9); // stays in the buffer, which closing cannot write any more
+            handle.Dispose();
+            throw new IOException("No space left on device");
+        }));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
+    }
+
+    [Fact]
     public void Lines_end_with_a_line_feed_and_there_is_no_byte_order_mark()
     {
         string path = Path.Combine(folder, "lines.txt");
