@@ -73,6 +73,14 @@ public sealed class CardTests : IDisposable
         string file = worker.In("out", "adapter", "README.md");
         File.WriteAllText(file, Regex.Replace(File.ReadAllText(file), "LoRA adapter for", "LoRA ADAPTER for"));
         Assert.Equal("", Why("merge"));
+
+        // Whoever publishes the model goes on writing its card; training again over that would take hours and the words.
+        File.AppendAllText(file, "A paragraph of our own.\n");
+        Assert.Equal("", Why("train"));
+        Assert.Equal(0, Run("train").ExitCode);
+        Assert.EndsWith("A paragraph of our own.\n", File.ReadAllText(file), StringComparison.Ordinal);
+        File.Delete(file);
+        Assert.NotEqual("", Why("train"));
     }
 
     [Fact]

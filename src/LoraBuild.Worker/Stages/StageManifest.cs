@@ -2,6 +2,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Cards;
 using LoraBuild.Core.IO;
 
 namespace LoraBuild.Worker.Stages;
@@ -67,7 +68,7 @@ public sealed record StageManifest(
         AtomicFile.WriteAllText(path, json.ToJsonString(Json) + "\n");
     }
 
-    /// <summary>Whether every output is there with its size: a file that someone deleted or cut off makes the stage stale.</summary>
+    /// <summary>Whether every output is there with its size: a file that someone deleted or cut off makes the stage stale. A model card may be edited: it is for people, and theirs to go on writing.</summary>
     public bool HasItsOutputs(string root) =>
-        Outputs.All(o => new FileInfo(Path.Combine(root, o.Key)) is { Exists: true } file && file.Length == o.Value.Size);
+        Outputs.All(o => new FileInfo(Path.Combine(root, o.Key)) is { Exists: true } file && (file.Length == o.Value.Size || file.Name == ModelCard.FileName));
 }
