@@ -1,5 +1,4 @@
 // Files that claim what they do not hold, also very long ones, end in a diagnostic within a second and without much memory.
-using System.Diagnostics;
 using System.Text;
 using LoraBuild.Core.Formats.Gguf;
 
@@ -27,10 +26,9 @@ public sealed class DamagedGgufTests
         }
 
         long before = GC.GetAllocatedBytesForCurrentThread();
-        Stopwatch clock = Stopwatch.StartNew();
-        Expect.Diagnostic(lie == "an array of arrays" ? "LB0441" : "LB0440", () => GgufFile.Open(path));
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 1);
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 100_000_000);
+        TimeSpan taken = Prompt.BestOf(() => Expect.Diagnostic(lie == "an array of arrays" ? "LB0441" : "LB0440", () => GgufFile.Open(path)));
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, Prompt.Attempts * 100_000_000L);
+        Assert.InRange(taken, TimeSpan.Zero, Prompt.MaxTime);
     }
 
     private static void Write(BinaryWriter writer, string lie)
