@@ -129,6 +129,15 @@ public sealed class LookingVerbTests : IDisposable
     }
 
     [Fact]
+    public void Inspect_says_why_it_opens_no_pickle_and_that_a_file_is_empty()
+    {
+        File.WriteAllBytes(worker.In("pytorch_model.bin"), [0x80, 2, (byte)'}', (byte)'.']);
+        Assert.Contains("pickle", worker.Run("", "inspect", "pytorch_model.bin").Error, StringComparison.Ordinal);
+        File.WriteAllBytes(worker.In("empty.gguf"), []);
+        Assert.Contains("it is empty", worker.Run("", "inspect", "empty.gguf").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Export_writes_one_file_a_type()
     {
         string model = worker.Model();
@@ -136,6 +145,9 @@ public sealed class LookingVerbTests : IDisposable
         Assert.Equal("gguf", (string)Assert.Single(worker.Run("", "inspect", "m-q8_0.gguf", "--json").Lines)["kind"]!);
         Assert.True(File.Exists(worker.In("m-f32.gguf")));
         Assert.Equal(2, worker.Run("", "export-gguf", "--model", model, "--type", "f32", "--type", "f16", "--output", "m.gguf").ExitCode);
+        Outcome directory = worker.Run("", "export-gguf", "--model", model, "--type", "f32", "--output", ".");
+        Assert.Equal(2, directory.ExitCode);
+        Assert.Contains("is a directory", directory.Error, StringComparison.Ordinal);
         Outcome unknown = worker.Run("", "export-gguf", "--model", model, "--type", "q9_9", "--output", "m.gguf");
         Assert.Contains("LB0834", unknown.Error, StringComparison.Ordinal);
     }

@@ -23,7 +23,7 @@ public static class GgufGate
         {
             throw new DiagnosticException("LB0712", string.Create(
                 CultureInfo.InvariantCulture,
-                $"{type}: perplexity {result.Perplexity:F3} on {result.Tokens:N0} held-out tokens, {increase:P2} more than the merged model's {merged.Perplexity:F3}; export.max_perplexity_increase allows {(maxIncrease is double limit ? limit.ToString("P2", CultureInfo.InvariantCulture) : "what is a number")}. Export a larger type, or raise the bound"), ggufFile);
+                $"{type}: perplexity {result.Perplexity:F3} on {result.Tokens:N0} held-out tokens, {increase:P2} more than the merged model's {merged.Perplexity:F3}; export.max_perplexity_increase allows {(maxIncrease is double limit ? (100 * limit).ToString("0.00###########", CultureInfo.InvariantCulture) + " %" : "what is a number")}. Export a larger type, or raise the bound"), ggufFile);
         }
 
         return result;

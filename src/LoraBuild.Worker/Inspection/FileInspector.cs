@@ -32,17 +32,24 @@ internal static class FileInspector
             return Gguf(path);
         if (path.EndsWith(".safetensors", StringComparison.OrdinalIgnoreCase))
             return Safetensors(path);
-        throw Unknown(path, "it is neither a GGUF file nor named .safetensors");
+        throw Unknown(path, new FileInfo(path).Length == 0 ? "it is empty" : IsPickle(path) ? "it looks like a pickle of PyTorch's, which can run code and is never opened" : "it is neither a GGUF file nor named .safetensors");
     }
 
     private static DiagnosticException Unknown(string path, string why) =>
         new("LB0824", $"inspect does not know what this is: {why}. Known are safetensors, GGUF and token files, model directories and adapter directories.", path);
 
-    private static bool IsGguf(string path)
+    private static bool IsGguf(string path) => Start(path).SequenceEqual(GgufMagic);
+
+    /// <summary>torch.save writes a zip file; before PyTorch 1.6 it wrote a pickle of protocol 2, which begins 80 02.</summary>
+    private static bool IsPickle(string path) =>
+        Path.GetExtension(path) is ".bin" or ".pt" or ".pth" or ".pkl" or ".ckpt" && Start(path) is [(byte)'P', (byte)'K', 3, 4] or [0x80, >= 2 and <= 5, ..];
+
+    /// <summary>The first four bytes, or as many as there are.</summary>
+    private static byte[] Start(string path)
     {
         using FileStream stream = File.OpenRead(path);
-        Span<byte> start = stackalloc byte[4];
-        return stream.ReadAtLeast(start, 4, throwOnEndOfStream: false) == 4 && start.SequenceEqual(GgufMagic);
+        byte[] start = new byte[4];
+        return start[..stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false)];
     }
 
     private static JsonObject Safetensors(string path)
