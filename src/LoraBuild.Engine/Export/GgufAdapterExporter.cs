@@ -11,8 +11,9 @@ public static class GgufAdapterExporter
     /// <summary>Writes <paramref name="outputFile"/>: a pair <c>NAME.lora_a</c> [r, in], <c>NAME.lora_b</c> [out, r] for each module, under the base's tensor names.</summary>
     /// <param name="baseDirectory">Its config.json says which names and permutations belong to the family; its weights, where they are there, are compared in shape.</param>
     /// <param name="type">F32 or F16.</param>
+    /// <param name="threads">That encode; null: all cores.</param>
     /// <exception cref="DiagnosticException">LB0704 family; LB0710 an adapter that llama.cpp cannot apply; LB0701, LB0702 another base's; LB042x a damaged adapter.</exception>
-    public static GgufExportReport Export(string baseDirectory, string adapterDirectory, GgmlType type, string outputFile)
+    public static GgufExportReport Export(string baseDirectory, string adapterDirectory, GgmlType type, string outputFile, int? threads = null)
     {
         if (type is not (GgmlType.F32 or GgmlType.F16))
             throw new ArgumentOutOfRangeException(nameof(type), type, "adapters are F32 or F16");
@@ -32,8 +33,8 @@ public static class GgufAdapterExporter
             string ggufName = architecture.TensorName(name) ?? throw new DiagnosticException("LB0701", $"a {config.FileModelType} model has no module '{pair.ModulePath}'", adapter.Directory);
             CheckShape(pair, name, model, config, adapter);
             float factor = (float)(adapter.Config.ScalingOf(pair.ModulePath) * pair.R / alpha);
-            tensors.Add(Tensor(ggufName + ".lora_a", pair.A, new RowEncoder(adapter.Weights, pair.A, type, permutedHeads: null, offset: 0), type));
-            tensors.Add(Tensor(ggufName + ".lora_b", pair.B, new RowEncoder(adapter.Weights, pair.B, type, architecture.PermutedHeads(name, config), offset: 0) { Factor = factor }, type));
+            tensors.Add(Tensor(ggufName + ".lora_a", pair.A, new RowEncoder(adapter.Weights, pair.A, type, permutedHeads: null, offset: 0) { Threads = threads }, type));
+            tensors.Add(Tensor(ggufName + ".lora_b", pair.B, new RowEncoder(adapter.Weights, pair.B, type, architecture.PermutedHeads(name, config), offset: 0) { Factor = factor, Threads = threads }, type));
         }
 
         List<GgufKey> keys =

@@ -10,6 +10,9 @@ public sealed record GgufExportOptions
 {
     /// <summary><c>general.name</c>; null: the model directory's name.</summary>
     public string? Name { get; init; }
+
+    /// <summary>Threads that encode; null: all cores.</summary>
+    public int? Threads { get; init; }
 }
 
 /// <param name="FellBack">Tensors whose rows are no whole number of blocks of the type that they should have; they have one with smaller blocks, or F16.</param>
@@ -46,7 +49,7 @@ public static class GgufExporter
         keys.Insert(0, GgufKey.Of("general.name", SafeName(name, architecture.Name == "phi3" && GgufTokenizer.IsPhi3Vocabulary(directory))));
         using ModelFiles model = ModelFiles.Open(directory);
         List<string> fellBack = [];
-        List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, mix, fellBack);
+        List<GgufTensorToWrite> tensors = Tensors(model, config, architecture, mix, options?.Threads, fellBack);
         GgufWriter.Write(outputFile, keys, tensors);
         return new GgufExportReport(Path.GetFullPath(outputFile), mix, tensors.Count, new FileInfo(outputFile).Length, fellBack, architecture.HasSlidingWindow ? null : config.SlidingWindow);
     }
@@ -70,7 +73,7 @@ public static class GgufExporter
         return hasPhi3Vocabulary && !isRecognised ? clean + " Phi-3" : clean;
     }
 
-    private static List<GgufTensorToWrite> Tensors(ModelFiles model, ModelConfig config, GgufArchitecture architecture, GgufMix mix, List<string> fellBack)
+    private static List<GgufTensorToWrite> Tensors(ModelFiles model, ModelConfig config, GgufArchitecture architecture, GgufMix mix, int? threads, List<string> fellBack)
     {
         Dictionary<string, string> storedNames = [];
         foreach (string stored in model.Tensors.Keys)
@@ -97,7 +100,7 @@ public static class GgufExporter
             GgmlType type = entry.Shape.Length == 1 ? GgmlType.F32 : mix.TypeOf(ggufName, entry.Shape[^1], shape);
             if (entry.Shape.Length == 2 && type != mix.TypeOf(ggufName, WholeBlocks, shape))
                 fellBack.Add(ggufName);
-            RowEncoder encoder = new(model.FileOf(stored), entry, type, architecture.PermutedHeads(name, config), architecture.Offset(name));
+            RowEncoder encoder = new(model.FileOf(stored), entry, type, architecture.PermutedHeads(name, config), architecture.Offset(name)) { Threads = threads };
             tensors.Add((Order(ggufName), new GgufTensorToWrite(ggufName, type, [.. entry.Shape.Reverse()], encoder.Write)));
         }
 

@@ -3,6 +3,7 @@ using System.Buffers;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Formats.Gguf;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Engine.Export;
 
@@ -22,6 +23,9 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
 
     /// <summary>Every value is multiplied by it, in fp32.</summary>
     public float Factor { get; init; } = 1;
+
+    /// <summary>Rows encoded at once; null: as many as there are cores. The bytes are the same for any number.</summary>
+    public int? Threads { get; init; }
 
     /// <summary>One chunk is encoded while the one before it is written.</summary>
     /// <exception cref="DiagnosticException">LB0705: a value that is not finite, for a type with blocks.</exception>
@@ -65,7 +69,7 @@ internal sealed class RowEncoder(SafetensorsFile file, TensorEntry entry, GgmlTy
         int rowBytes = (int)GgmlTypes.RowBytes(type, columns);
         int rowsOfTask = Math.Clamp(TaskElements / columns, 1, count);
         bool isFinite = true;
-        Parallel.For(0, (count + rowsOfTask - 1) / rowsOfTask, task =>
+        BoundedParallel.For((count + rowsOfTask - 1) / rowsOfTask, Threads, task =>
         {
             float[] values = ArrayPool<float>.Shared.Rent(columns);
             for (int row = task * rowsOfTask; row < Math.Min(count, (task + 1) * rowsOfTask); row++)

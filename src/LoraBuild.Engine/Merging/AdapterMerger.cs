@@ -33,7 +33,7 @@ public static class AdapterMerger
         int shards = 0;
         ReplaceDirectory.Write(output, directory =>
         {
-            shards = ShardLayout.Write(directory, [.. plan.Tensors.Select(t => t.ToWrite())], options.MaxShardSize);
+            shards = ShardLayout.Write(directory, [.. plan.Tensors.Select(t => (t with { Threads = options.Threads }).ToWrite())], options.MaxShardSize);
             CarryOver(model, directory);
             WriteConfig(config, directory, options.Dtype, plan.IsHeadUntied);
         });

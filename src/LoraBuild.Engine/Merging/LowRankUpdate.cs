@@ -1,6 +1,7 @@
 // W + s·B·A row by row in fp32, vectorised, parallel over rows.
 using System.Numerics;
 using System.Runtime.InteropServices;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Engine.Merging;
 
@@ -8,11 +9,12 @@ namespace LoraBuild.Engine.Merging;
 /// <param name="a">[r, columns], row-major.</param>
 /// <param name="b">[rows, r], row-major.</param>
 /// <param name="magnitude">DoRA's m, [rows]; null for plain LoRA.</param>
-internal sealed class LowRankUpdate(float[] a, float[] b, float[]? magnitude, int r, int columns, float scaling)
+/// <param name="threads">Rows at once; null: as many as there are cores.</param>
+internal sealed class LowRankUpdate(float[] a, float[] b, float[]? magnitude, int r, int columns, float scaling, int? threads)
 {
     /// <summary>Adds s·B·A to <paramref name="rows"/> = W[firstRow …, columns]; with DoRA each row is then scaled to m / ‖row‖.</summary>
     public void Apply(Memory<float> rows, int firstRow) =>
-        Parallel.For(0, rows.Length / columns, row => ApplyToRow(rows.Span.Slice(row * columns, columns), firstRow + row));
+        BoundedParallel.For(rows.Length / columns, threads, row => ApplyToRow(rows.Span.Slice(row * columns, columns), firstRow + row));
 
     private void ApplyToRow(Span<float> row, int index)
     {

@@ -10,6 +10,9 @@ public sealed record MergeOptions
 
     /// <summary>Bytes of tensor data in one file, as transformers' <c>max_shard_size</c>; a larger tensor has a file of its own.</summary>
     public long MaxShardSize { get; init; } = 5_000_000_000;
+
+    /// <summary>Threads that add the updates; null: all cores. The bytes are the same for any number.</summary>
+    public int? Threads { get; init; }
 }
 
 /// <param name="ModulesMerged">Modules that got a low-rank update.</param>

@@ -9,8 +9,9 @@ namespace LoraBuild.Engine.Merging;
 /// <param name="Source">Holds the values before the update.</param>
 /// <param name="Pair">The low-rank pair to add; null: the values are only converted.</param>
 /// <param name="Rows">Single rows to put in place of the source's; null: none.</param>
+/// <param name="Threads">That add the update; null: all cores.</param>
 /// <param name="IsReplaced">The values come from the adapter or the fine-tuned weights, not from the base.</param>
-internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsFile Source, TensorEntry Entry, LoraPair? Pair = null, float Scaling = 0, SafetensorsFile? Adapter = null, bool IsReplaced = false, TrainedRows? Rows = null)
+internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsFile Source, TensorEntry Entry, LoraPair? Pair = null, float Scaling = 0, SafetensorsFile? Adapter = null, bool IsReplaced = false, TrainedRows? Rows = null, int? Threads = null)
 {
     /// <summary>fp32 elements in flight; bounds the memory whatever the tensor's size.</summary>
     private const int ChunkElements = 1 << 21;
@@ -65,8 +66,8 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
         float[] a = Adapter!.ReadFloat32(Pair!.A.Name), b = Adapter.ReadFloat32(Pair.B.Name);
         // An embedding's weight is the other way round: W + s·(BA)ᵀ = W + s·AᵀBᵀ.
         return Pair.IsEmbedding
-            ? new LowRankUpdate(Transposed(b, Pair.R), Transposed(a, a.Length / Pair.R), null, Pair.R, columns, Scaling)
-            : new LowRankUpdate(a, b, Pair.Magnitude is null ? null : Adapter.ReadFloat32(Pair.Magnitude.Name), Pair.R, columns, Scaling);
+            ? new LowRankUpdate(Transposed(b, Pair.R), Transposed(a, a.Length / Pair.R), null, Pair.R, columns, Scaling, Threads)
+            : new LowRankUpdate(a, b, Pair.Magnitude is null ? null : Adapter.ReadFloat32(Pair.Magnitude.Name), Pair.R, columns, Scaling, Threads);
     }
 
     /// <param name="values">[rows, columns], row-major.</param>

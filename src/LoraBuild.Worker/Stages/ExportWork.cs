@@ -12,7 +12,8 @@ namespace LoraBuild.Worker.Stages;
 internal static class ExportWork
 {
     /// <param name="compute">Where the exported files are measured; asked for only when there is something to measure on.</param>
-    public static void Run(StageWork work, Func<Compute> compute)
+    /// <param name="threads">That encode; null: all cores.</param>
+    public static void Run(StageWork work, Func<Compute> compute, int? threads)
     {
         Recipe recipe = work.Recipe;
         if (!Directory.Exists(work.Layout.Merged))
@@ -25,7 +26,7 @@ internal static class ExportWork
         {
             work.Cancellation.ThrowIfCancellationRequested();
             string file = Path.Combine(directory, $"{recipe.Name}-{mix.Name}.gguf");
-            GgufExportReport report = GgufExporter.Export(work.Layout.Merged, mix, file, new GgufExportOptions { Name = recipe.Name });
+            GgufExportReport report = GgufExporter.Export(work.Layout.Merged, mix, file, new GgufExportOptions { Name = recipe.Name, Threads = threads });
             files.Add(file);
             work.Reporter.Message($"export-gguf: {report.Text}");
         }

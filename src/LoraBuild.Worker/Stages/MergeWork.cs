@@ -11,7 +11,8 @@ namespace LoraBuild.Worker.Stages;
 
 internal static class MergeWork
 {
-    public static void Run(StageWork work, Compute compute)
+    /// <param name="threads">Null: all cores.</param>
+    public static void Run(StageWork work, Compute compute, int? threads)
     {
         Recipe recipe = work.Recipe;
         bool isFull = recipe.Adapter.Type == "none";
@@ -23,7 +24,7 @@ internal static class MergeWork
         string baseDirectory = isFull ? trained : work.BaseModel();
         string output = work.At(work.Layout.Merged);
         TensorDtype? dtype = recipe.Merge.Dtype == "auto" ? null : Dtype(recipe.Merge.Dtype);
-        MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize });
+        MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize, Threads = threads });
         MergedTokenizer.Write(work, baseDirectory, output);
         CardWork.WriteMerged(work, output);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));

@@ -28,9 +28,10 @@ internal static class ExportGgufVerb
 
     private static void Run(VerbContext context)
     {
+        int? threads = context.Value(SharedOptions.Threads);
         if (context.Value(SharedOptions.Recipe) is not null)
         {
-            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), work => ExportWork.Run(work, () => Compute.Prepare(context, work.Recipe.Base.Dtype)));
+            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), work => ExportWork.Run(work, () => Compute.Prepare(context, work.Recipe.Base.Dtype), threads));
             return;
         }
 
@@ -40,16 +41,18 @@ internal static class ExportGgufVerb
         string pattern = context.RequiredPath(SharedOptions.Output);
         if (types.Length > 1 && !pattern.Contains(TypePlaceholder, StringComparison.Ordinal))
             throw new DiagnosticException("LB0820", $"with several --type, --output must hold {TypePlaceholder}, such as model-{TypePlaceholder}.gguf.");
+        if (Directory.Exists(pattern) || Path.EndsInDirectorySeparator(pattern))
+            throw new DiagnosticException("LB0820", $"--output {pattern} is a directory, but a file is written: name it, such as {Path.Combine(pattern, $"model-{TypePlaceholder}.gguf")}.");
         string model = ModelArguments.ModelDirectory(context);
         string? adapter = ModelArguments.AdapterDirectory(context);
-        List<GgufMix> mixes = [.. types.Select(name => ExportWork.MixOf(name, RecipePlace.None))];
+        List<GgufMix> mixes = [.. types.Select(name => ExportWork.MixOf(name, RecipePlace.None)).Distinct()];
         if (adapter is not null && mixes.Find(m => m.Name is not ("f32" or "f16")) is GgufMix other)
             throw new DiagnosticException("LB0834", $"an adapter is written as f32 or f16, not as {other.Name}: it is small, and llama.cpp computes with it as it is.");
         foreach (GgufMix mix in mixes)
         {
             context.Cancellation.ThrowIfCancellationRequested();
             string file = pattern.Replace(TypePlaceholder, mix.Name, StringComparison.Ordinal);
-            GgufExportReport report = adapter is null ? GgufExporter.Export(model, mix, file) : GgufAdapterExporter.Export(model, adapter, mix.Main, file);
+            GgufExportReport report = adapter is null ? GgufExporter.Export(model, mix, file, new GgufExportOptions { Threads = threads }) : GgufAdapterExporter.Export(model, adapter, mix.Main, file, threads);
             context.Reporter.Message(report.Text);
         }
     }

@@ -29,7 +29,7 @@ internal static class MergeVerb
     {
         if (context.Value(SharedOptions.Recipe) is not null)
         {
-            RecipeArguments.Runner(context).Run(Stage.Merge, context.Value(SharedOptions.Force), work => MergeWork.Run(work, Compute.Prepare(context, work.Recipe.Base.Dtype)));
+            RecipeArguments.Runner(context).Run(Stage.Merge, context.Value(SharedOptions.Force), work => MergeWork.Run(work, Compute.Prepare(context, work.Recipe.Base.Dtype), context.Value(SharedOptions.Threads)));
             return;
         }
 
@@ -43,7 +43,7 @@ internal static class MergeVerb
             model.Directory,
             adapter,
             output,
-            new MergeOptions { Dtype = dtype == "auto" ? null : MergeWork.Dtype(dtype), MaxShardSize = Size(context.Value(MaxShardSize)!) });
+            new MergeOptions { Dtype = dtype == "auto" ? null : MergeWork.Dtype(dtype), MaxShardSize = Size(context.Value(MaxShardSize)!), Threads = context.Value(SharedOptions.Threads) });
         CardWork.WriteMerged(model, adapter, output);
         context.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"{output}: {report.ModulesMerged} modules merged, {report.Tensors} tensors, {report.TotalBytes:N0} bytes in {report.Shards} file(s)"));
     }
