@@ -64,7 +64,7 @@ internal sealed class WeightLoader : IDisposable
         foreach (string name in files.Tensors.Keys)
         {
             if (!expected.Contains(name) && !IsLeftOut(name))
-                findings.Report(Diagnostic.Error("LB0511", $"the tensor '{name}' {files.Tensors[name].ShapeText} has no place in a {spec.ModelType} model with this config.json, so the results would be wrong without it; mend config.json (a bias that is switched off?)", files.FileOf(name).Path));
+                findings.Report(Diagnostic.Error("LB0511", $"the tensor '{name}' {files.Tensors[name].ShapeText} has no place in a {spec.ModelType} model with this config.json, so the results would be wrong without it; mend config.json ({(IsHead(name) ? "tie_word_embeddings is true, but this head differs from the embedding: set it to false, or remove the tensor" : "a bias that is switched off?")})", files.FileOf(name).Path));
         }
 
         findings.ThrowIfErrors();
@@ -72,9 +72,28 @@ internal sealed class WeightLoader : IDisposable
 
     /// <summary>A copy of the tied embedding, buffers that old versions saved, and parts of the model that are not text.</summary>
     private bool IsLeftOut(string name) =>
-        (spec.IsHeadTied && name is "lm_head.weight" or WeightNames.NestedHead)
+        (spec.IsHeadTied && IsHead(name) && IsTheEmbedding(name))
         || name.EndsWith(".rotary_emb.inv_freq", StringComparison.Ordinal)
         || WeightNames.IsOfAnotherPart(name, spec);
+
+    private static bool IsHead(string name) => name is "lm_head.weight" or WeightNames.NestedHead;
+
+    /// <summary>Of a head with other values nobody can say whether it counts: transformers 4 drops it, transformers 5 uses it.</summary>
+    private bool IsTheEmbedding(string head)
+    {
+        const int ChunkBytes = 1 << 24;
+        if (!files.Tensors.TryGetValue(names.InFiles("model.embed_tokens.weight"), out TensorEntry? embedding))
+            return true; // which is told already
+        TensorEntry entry = files.Tensors[head];
+        bool isEqual = entry.Dtype == embedding.Dtype && entry.Shape.AsSpan().SequenceEqual(embedding.Shape);
+        for (long done = 0; isEqual && done < entry.ByteLength; done += ChunkBytes)
+        {
+            int count = (int)Math.Min(ChunkBytes, entry.ByteLength - done);
+            isEqual = files.FileOf(head).GetBytes(entry, done, count).SequenceEqual(files.FileOf(embedding.Name).GetBytes(embedding, done, count));
+        }
+
+        return isEqual;
+    }
 
     private Tensor LoadOne(ParameterShape parameter, LoadOptions options)
     {

@@ -32,6 +32,29 @@ public sealed class WeightLoaderTests
         Assert.Equal(path, shape.File);
     }
 
+    [Theory]
+    [InlineData(0f)]
+    [InlineData(1f)]
+    public void A_head_beside_a_tied_embedding_is_left_out_only_where_it_is_the_embedding(float difference)
+    {
+        using TemporaryDirectory directory = Golden.CopyOfModel("llama-tied");
+        string path = Path.Combine(directory.Path, CausalLM.WeightsFileName);
+        float[] head;
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
+            head = file.ReadFloat32("model.embed_tokens.weight");
+        head[^1] += difference;
+        Rewrite(path, tensors => tensors.Add(TensorToWrite.FromFloat32("lm_head.weight", [250, 60], head)));
+        if (difference == 0)
+        {
+            CausalLM.Load(directory.Path, new LoadOptions()).Dispose();
+            return;
+        }
+
+        DiagnosticException error = Assert.Throws<DiagnosticException>(() => CausalLM.Load(directory.Path, new LoadOptions()));
+        Assert.Equal("LB0511", error.Diagnostics[0].Code);
+        Assert.Contains("tie_word_embeddings", error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Tensors_at_odd_offsets_are_copied_and_give_the_same_model()
     {
