@@ -33,7 +33,7 @@ public static class TrainingLints
             yield return Warn("LB0623", "adapter.r", $"adapter.r is {adapter.R}; ranks from 128 on cost memory and learn small sets by heart. Common values are 8 to 64.");
         if (isLora && adapter.TargetModulesPattern is null && adapter.TargetModules is ["q_proj"])
             yield return Warn("LB0624", "adapter.target_modules", $"only q_proj is adapted; adapters on all linear modules learn more with fewer parameters. Try target_modules: all-linear with a smaller r.");
-        if (isSmallSet && train.MaxSteps is null && train.NumTrainEpochs >= 5)
+        if (isLarge && isSmallSet && train.MaxSteps is null && train.NumTrainEpochs >= 5)
             yield return Warn("LB0625", "train.num_train_epochs", $"{train.NumTrainEpochs:G3} passes over {facts.Train.Count} documents: a small set is learned by heart. Common are 1 to 3; early_stopping_patience ends in time.");
         double ratio = adapter.LoraAlpha / (adapter.UseRslora ? Math.Sqrt(adapter.R) : adapter.R);
         if (isLora && ratio is < 0.5 or > 8)
