@@ -26,14 +26,16 @@ internal sealed class BlobSource(HubHttp http, Uri uri, long size)
         catch (HubTransientException) when (known is not null)
         {
             // Addresses of contents are signed for a limited time: the next attempt asks the hub for a new one.
-            Volatile.Write(ref location, null);
+            Interlocked.CompareExchange(ref location, null, known);
             throw;
         }
 
         try
         {
             Check(response, from, to, isWhole);
-            if (response.Uri != uri)
+
+            // Only what the hub itself says: a late answer from an old address must not bring that back.
+            if (known is null && response.Uri != uri)
                 Volatile.Write(ref location, response.Uri);
             return response;
         }
