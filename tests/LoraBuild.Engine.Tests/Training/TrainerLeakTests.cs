@@ -8,16 +8,15 @@ namespace LoraBuild.Engine.Tests.Training;
 public sealed class TrainerLeakTests
 {
     [Fact]
-    public void The_number_of_live_tensors_is_the_same_after_every_step()
+    public void The_number_of_live_tensors_does_not_grow_from_step_to_step()
     {
         using TemporaryDirectory output = new();
         List<long> live = [];
-        // What earlier tests forgot must not go away in the middle of the count.
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
         TinyRun.Run(output.Path, TinyRun.Options with { EvalSteps = 1, SaveSteps = 1 }, new RecordingObserver { OnStep = _ => live.Add(Tensor.TotalCount) });
-        // Gradients and masks come with the first steps.
-        Assert.Single(live.Skip(3).Distinct());
+        // Gradients and masks come with the first steps. A collection may take away what was set up before them, so the number may fall.
+        long[] later = [.. live.Skip(3)];
+        Assert.True(later.Length > 3);
+        Assert.Equal(later.OrderDescending(), later);
     }
 }
 
