@@ -94,8 +94,7 @@ public sealed class FetchModelsTests : IDisposable
         {
             Assert.True(isLate.Wait(TimeSpan.FromMinutes(1)), output.ToString());
             string incomplete = pipeline.In("home", "hub", "models--org--tiny", "blobs", LoopbackHub.Sha256(weights) + ".incomplete");
-            while (new FileInfo(incomplete) is not { Exists: true, Length: > 0 })
-                Thread.Sleep(20);
+            Assert.True(SpinWait.SpinUntil(() => new FileInfo(incomplete) is { Exists: true, Length: > 0 }, TimeSpan.FromMinutes(1)), output.ToString());
             fetch.Kill();
             fetch.WaitForExit();
             Assert.InRange(new FileInfo(incomplete).Length, 8 << 20, weights.Length - 1);
