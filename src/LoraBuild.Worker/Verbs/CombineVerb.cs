@@ -13,10 +13,11 @@ internal static class CombineVerb
     private static readonly Option<string> Method = new("--method") { Description = "cat: exact, ranks add up. svd: the nearest of a rank. linear: small, equal ranks only.", HelpName = "cat|svd|linear", DefaultValueFactory = _ => "cat" };
     private static readonly Option<int?> Rank = new("--rank") { Description = "Of svd; default: the largest of the adapters'.", HelpName = "R" };
 
+    static CombineVerb() => Method.AcceptOnlyFromAmong("cat", "svd", "linear");
+
     public static Command Create(VerbRunner runner)
     {
         Command command = new("combine", "Combines LoRA adapters of one base model into one, as PEFT's add_weighted_adapter does.") { Adapters, Weights, Method, Rank, SharedOptions.Output };
-        Method.AcceptOnlyFromAmong("cat", "svd", "linear");
         command.Validators.Add(result =>
         {
             int weights = result.GetValue(Weights)?.Length ?? 0;

@@ -12,12 +12,13 @@ internal static class TemplateVerb
     private static readonly Option<int?> Show = new("--show") { Description = "Print N examples with what is trained told apart: the shortest document, the longest, and others between them by length.", HelpName = "N" };
     private static readonly Option<string> Color = new("--color") { Description = "always | never | auto (a terminal, unless NO_COLOR is set)", HelpName = "WHEN", DefaultValueFactory = _ => "auto" };
 
+    static TemplateVerb() => Color.AcceptOnlyFromAmong("always", "never", "auto");
+
     public static Command Create(VerbRunner runner)
     {
         Command command = new("template", "Renders dataset/ through the chat template and writes tokens/ with labels, and audit.json.") { Show, Color, SharedOptions.Force };
         foreach (Option option in SharedOptions.OfRecipes)
             command.Options.Add(option);
-        Color.AcceptOnlyFromAmong("always", "never", "auto");
         command.Validators.Add(result =>
         {
             if (result.GetValue(Show) is < 1 and int count)
