@@ -1,4 +1,7 @@
-// RMSNorm in TorchSharp calls: what a fused kernel has to equal.
+// RMSNorm: the fused kernel where it fits, else the same in TorchSharp calls, which is what the kernel has to equal.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models.Kernels;
@@ -12,6 +15,15 @@ public static class RmsNorm
     /// <param name="hasUnitOffset">Gemma: × (1 + w) in fp32 and then the cast; otherwise the cast comes first and then × w.</param>
     /// <returns>[…, width], the type of <paramref name="x"/>.</returns>
     public static Tensor Apply(Tensor x, Tensor weight, double eps, bool hasUnitOffset)
+    {
+#if NATIVE_KERNELS
+        if (FusedKernels.Fit(x) && FusedKernels.Fit(weight))
+            return FusedKernels.RmsNorm(x, weight, eps, hasUnitOffset ? 1 : 0);
+#endif
+        return Reference(x, weight, eps, hasUnitOffset);
+    }
+
+    internal static Tensor Reference(Tensor x, Tensor weight, double eps, bool hasUnitOffset)
     {
         ScalarType type = x.dtype;
         bool isWide = type == ScalarType.Float32;

@@ -1,0 +1,16 @@
+// The C functions of native/kernels/ as they are; every call goes through Check or Wrap of NativeCall.
+using System.Runtime.InteropServices;
+
+namespace LoraBuild.Torch.Native;
+
+internal static partial class NativeMethods
+{
+    [LibraryImport(Library)]
+    internal static partial void lb_profile_enable(int isEnabled);
+
+    [LibraryImport(Library)]
+    internal static unsafe partial void lb_profile_read(long* nanoseconds, long* calls, int count);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_rms_norm(TensorHandle x, TensorHandle weight, double eps, double offset, out nint result);
+}
