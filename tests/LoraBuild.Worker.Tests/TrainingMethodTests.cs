@@ -1,4 +1,6 @@
 // Each training method through a recipe: data → tokens → training → evaluation → merge, as a person runs them.
+using System.Text.Json.Nodes;
+
 namespace LoraBuild.Worker.Tests;
 
 public sealed class TrainingMethodTests : IDisposable
@@ -41,6 +43,25 @@ public sealed class TrainingMethodTests : IDisposable
         }
 
         Assert.Contains("rewards/margins", File.ReadAllText(worker.In("out", "metrics.jsonl")), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_profile_says_where_the_time_went()
+    {
+        WriteRecipe("adapter: { r: 2, target_modules: [q_proj] }");
+        Outcome outcome = worker.Run("", "train", "--profile", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"));
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+        Assert.Contains("backward ms/step", outcome.Output, StringComparison.Ordinal);
+
+        // The counters are the process's, and other tests may train beside this one: only what is at least there can be held.
+        JsonNode profile = JsonNode.Parse(File.ReadAllText(worker.In("out", "profile.json")))!;
+        Assert.True((long)profile["steps"]! >= 2);
+        foreach (string part in new[] { "norm", "embedding", "loss", "optimizer", "rest" })
+            Assert.True((double)profile["parts"]![part]!["forward_seconds"]! > 0, part);
+        Assert.True((double)profile["parts"]!["norm"]!["backward_seconds"]! > 0);
+
+        Outcome again = worker.Run("", "train", "--profile", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"));
+        Assert.Equal(0, again.ExitCode);
     }
 
     public void Dispose() => worker.Dispose();

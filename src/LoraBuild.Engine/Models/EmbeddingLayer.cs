@@ -1,5 +1,6 @@
 // Token embeddings with transformers' padding_idx semantics.
 using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -35,6 +36,7 @@ public sealed class EmbeddingLayer
     /// <returns>[P, hidden].</returns>
     public Tensor Forward(Tensor ids)
     {
+        using var measured = StepClock.Embedding();
         if (TrainedRows is { IsEnabled: true } trained)
         {
             using Tensor looked = LookUp(ids);

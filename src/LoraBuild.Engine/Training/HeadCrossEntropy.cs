@@ -1,4 +1,5 @@
 // Cross-entropy through the head in chunks of rows: the loss and its gradients in one pass, never all logits at once.
+using LoraBuild.Engine.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -31,6 +32,7 @@ internal sealed record HeadCrossEntropy(Tensor Weight, double LogitScale, double
     /// <returns>The sum of the weighted token losses, without scale.</returns>
     public double Run(Tensor hidden, Tensor targets, double scale, Tensor? hiddenGradient, Tensor? weightGradient, long rowsOfChunk, Tensor? weights = null, Tensor? losses = null)
     {
+        using var measured = StepClock.Loss();
         using IDisposable noGrad = no_grad();
         using DisposeScope outer = NewDisposeScope();
         long count = hidden.shape[0];

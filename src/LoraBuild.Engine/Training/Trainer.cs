@@ -4,6 +4,7 @@ using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Models.Kernels;
 using LoraBuild.Engine.Training.Optimizers;
 using LoraBuild.Engine.Training.Preference;
 using static TorchSharp.torch;
@@ -173,6 +174,7 @@ public sealed class Trainer : IDisposable
     /// <summary>One optimizer step: gradients of all its micro-batches, each item with the same weight, then clipping and the update. False: cancelled, nothing has changed.</summary>
     private bool RunStep(MetricsLog metrics, ThroughputMeter meter, CancellationToken cancellation)
     {
+        using var measured = StepClock.Step();
         int step = state.Step;
         MicroBatch[] batches = [.. plan.MicroBatchesOf(step).Select(objective.Batch)];
         long items = batches.Sum(objective.ItemsOf);
@@ -191,7 +193,9 @@ public sealed class Trainer : IDisposable
             loss += objective.Backward(batches[i], items);
         }
 
-        double gradNorm = optimizer.CollectGradients();
+        double gradNorm;
+        using (StepClock.Optimizer())
+            gradNorm = optimizer.CollectGradients();
         if (guard.Judge(loss, gradNorm, state) is { } bad)
         {
             optimizer.ClearGradients();
@@ -220,7 +224,8 @@ public sealed class Trainer : IDisposable
     private void Update(int step, double gradNorm, double loss)
     {
         double clip = options.MaxGradNorm > 0 ? Math.Min(1, options.MaxGradNorm / (gradNorm + 1e-6)) : 1;
-        optimizer.Step(schedule.RateOf(step) * state.RateFactor, clip);
+        using (StepClock.Optimizer())
+            optimizer.Step(schedule.RateOf(step) * state.RateFactor, clip);
         state = state with { RecentLosses = guard.Remember(state.RecentLosses, loss) };
     }
 

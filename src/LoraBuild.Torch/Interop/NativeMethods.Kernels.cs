@@ -9,6 +9,12 @@ internal static partial class NativeMethods
     internal static partial void lb_profile_enable(int isEnabled);
 
     [LibraryImport(Library)]
+    internal static partial nint lb_profile_begin(int part);
+
+    [LibraryImport(Library)]
+    internal static partial void lb_profile_end(nint timed);
+
+    [LibraryImport(Library)]
     internal static unsafe partial void lb_profile_read(long* nanoseconds, long* calls, int count);
 
     [LibraryImport(Library)]

@@ -15,10 +15,16 @@ public enum ProfilePart
     Rope,
     Norm,
     Activation,
+    Embedding,
 
-    /// <summary>The head's product and the cross-entropy.</summary>
+    /// <summary>The head's products, forward and back, and the cross-entropy.</summary>
     Loss,
-    Other,
+
+    /// <summary>Norm of the gradients and the update.</summary>
+    Optimizer,
+
+    /// <summary>What else a step does: additions of the residual stream and of gradients, the graph, preparing batches.</summary>
+    Rest,
 }
 
 /// <param name="Part">Which.</param>
@@ -29,10 +35,19 @@ public sealed record PartTime(ProfilePart Part, TimeSpan Forward, TimeSpan Backw
 /// <summary>Counters of the whole process.</summary>
 public static class KernelProfile
 {
-    private const int Parts = 8;
+    private const int Parts = (int)ProfilePart.Rest + 1;
+
+    private static volatile bool _isEnabled;
 
     /// <summary>Counting from zero on, or off.</summary>
-    public static void Enable(bool isEnabled) => NativeMethods.lb_profile_enable(isEnabled ? 1 : 0);
+    public static void Enable(bool isEnabled)
+    {
+        NativeMethods.lb_profile_enable(isEnabled ? 1 : 0);
+        _isEnabled = isEnabled;
+    }
+
+    /// <summary>Counts the time until the result is disposed, on this thread, for a part's forward; what is measured inside it is not counted twice.</summary>
+    public static Measurement Measure(ProfilePart part) => new(_isEnabled ? NativeMethods.lb_profile_begin((int)part) : 0);
 
     public static unsafe IReadOnlyList<PartTime> Read()
     {
@@ -43,4 +58,13 @@ public static class KernelProfile
     }
 
     private static TimeSpan Time(long nanoseconds) => TimeSpan.FromTicks(nanoseconds / TimeSpan.NanosecondsPerTick);
+
+    /// <summary>A running measurement; nothing where counting is off.</summary>
+    public readonly struct Measurement(nint timed) : IDisposable
+    {
+        public void Dispose()
+        {
+            if (timed != 0) NativeMethods.lb_profile_end(timed);
+        }
+    }
 }

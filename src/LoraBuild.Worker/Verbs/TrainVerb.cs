@@ -9,12 +9,13 @@ internal static class TrainVerb
 {
     private static readonly Option<bool> NoResume = new("--no-resume") { Description = "Start over where an interrupted run left checkpoints." };
     private static readonly Option<bool> Resume = new("--resume") { Description = "Go on from the newest checkpoint of the same run; the default." };
+    private static readonly Option<bool> Profile = new("--profile") { Description = "Say at the end where the time of the steps went, and write profile.json." };
 
     public static Command Create(VerbRunner runner)
     {
         Command command = new("train", "Trains what the recipe says and writes adapter/ (model/ with adapter.type: none), checkpoints/ and metrics.jsonl.")
         {
-            Resume, NoResume, SharedOptions.Force,
+            Resume, NoResume, Profile, SharedOptions.Force,
         };
         foreach (Option option in SharedOptions.OfRecipes)
             command.Options.Add(option);
@@ -39,9 +40,12 @@ internal static class TrainVerb
             runner.RunIfNeeded(Stage.Template, work => TemplateWork.Run(work, context.Value(SharedOptions.Threads)));
         }
 
-        runner.Run(
+        bool isProfiling = context.Value(Profile);
+        TrainingProfile? profile = isProfiling ? TrainingProfile.Start(layout) : null;
+        _ = runner.Run(
             Stage.Train,
             context.Value(SharedOptions.Force) || isFresh,
             work => TrainWork.Run(work, Compute.Prepare(context, work.Recipe.Base.Dtype), isResuming: !isFresh));
+        profile?.Finish(context);
     }
 }

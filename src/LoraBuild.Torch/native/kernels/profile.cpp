@@ -18,6 +18,11 @@ LB_API void lb_profile_enable(int enabled) {
     profile_enabled.store(enabled != 0);
 }
 
+// What is not a kernel is measured from C#: a beginning, and its end on the same thread, last begun first ended.
+LB_API void* lb_profile_begin(int part) { return new Timed(static_cast<Part>(part), false); }
+
+LB_API void lb_profile_end(void* timed) { delete static_cast<Timed*>(timed); }
+
 // Fills arrays of `count` numbers: the parts in their order forward, then backward.
 LB_API void lb_profile_read(int64_t* nanoseconds, int64_t* calls, int count) {
     for (int i = 0; i < count && i < 2 * kParts; i++) {

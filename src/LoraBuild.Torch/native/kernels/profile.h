@@ -9,8 +9,8 @@
 namespace lorabuild {
 
 // As ProfilePart in C#.
-enum class Part : int { linear, adapter, attention, rope, norm, activation, loss, other };
-constexpr int kParts = 8;
+enum class Part : int { linear, adapter, attention, rope, norm, activation, embedding, loss, optimizer, rest };
+constexpr int kParts = 10;
 
 struct PartTimes {
     std::array<std::atomic<int64_t>, 2 * kParts> nanoseconds{};
