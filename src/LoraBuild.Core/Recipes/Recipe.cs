@@ -170,6 +170,9 @@ public sealed record TrainSection
     public int? WarmupSteps { get; init; }
     public double WeightDecay { get; init; } = 0.01;
     public string Optim { get; init; } = "adamw";
+
+    /// <summary>Bytes of a paged optimizer's state that stay in memory; null: none.</summary>
+    public long? OptimStateBudget { get; init; }
     public double SgdMomentum { get; init; }
 
     /// <summary>LoRA+; null: one rate for all.</summary>

@@ -8,7 +8,6 @@ internal static class RecipeSupport
     private static readonly IReadOnlyList<(string Key, Func<Recipe, string?> Unsupported, string Instead)> NotYet =
     [
         ("base.quantization", r => Unless(r.Base.Quantization, "none"), "none"),
-        ("train.optim", r => Unless(r.Train.Optim, "adamw", "sgd", "adafactor", "lion"), "adamw, sgd, adafactor or lion"),
         ("train.gradient_checkpointing", r => r.Train.GradientCheckpointing ? "true" : null, "false"),
     ];
 

@@ -44,6 +44,13 @@ public sealed record TrainOptions
 
     public int? WarmupSteps { get; init; }
     public OptimizerKind Optimizer { get; init; }
+
+    /// <summary>The state of AdamW beyond <see cref="ResidentStateBytes"/> lives in a file in the output directory while the run lasts. Changes no bit of the result.</summary>
+    public bool IsStatePaged { get; init; }
+
+    /// <summary>Bytes of a paged state that stay in memory.</summary>
+    public long ResidentStateBytes { get; init; }
+
     public double WeightDecay { get; init; }
     public double AdamBeta1 { get; init; } = 0.9;
     public double AdamBeta2 { get; init; } = 0.999;

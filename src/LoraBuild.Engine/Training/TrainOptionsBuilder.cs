@@ -32,6 +32,8 @@ public static class TrainOptionsBuilder
             WarmupRatio = train.WarmupRatio,
             WarmupSteps = train.WarmupSteps,
             Optimizer = OptimizerOf(recipe),
+            IsStatePaged = train.Optim.StartsWith("paged_", StringComparison.Ordinal),
+            ResidentStateBytes = train.OptimStateBudget ?? 0,
             SgdMomentum = train.SgdMomentum,
             LoraPlusRatio = train.LoraplusLrRatio,
             WeightDecay = train.WeightDecay,
@@ -75,11 +77,12 @@ public static class TrainOptionsBuilder
 
     private static OptimizerKind OptimizerOf(Recipe recipe) => recipe.Train.Optim switch
     {
-        "adamw" => OptimizerKind.AdamW,
+        "adamw" or "paged_adamw_32bit" => OptimizerKind.AdamW,
+        "adamw_8bit" or "paged_adamw_8bit" => OptimizerKind.AdamW8Bit,
         "sgd" => OptimizerKind.Sgd,
         "adafactor" => OptimizerKind.Adafactor,
         "lion" => OptimizerKind.Lion,
-        string other => throw NotSupported(recipe, "train.optim", other, "adamw, sgd, adafactor, lion"),
+        string other => throw NotSupported(recipe, "train.optim", other, "what docs/recipe.md lists"),
     };
 
     private static BestMetric MetricOf(string name) => name switch

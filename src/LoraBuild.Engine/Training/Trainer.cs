@@ -18,6 +18,7 @@ namespace LoraBuild.Engine.Training;
 public sealed class Trainer : IDisposable
 {
     private const long NoiseStream = 1; // beside dropout's seed of the same micro-batch
+    private const string PagedStateFile = "optimizer-state.paged";
     private const string GuardAdvice = "Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).";
 
     private readonly CausalLM model;
@@ -57,7 +58,9 @@ public sealed class Trainer : IDisposable
         schedule = LearningRateSchedule.Create(options, plan.TotalSteps);
         evaluationInterval = StepInterval.Create(options.EvalSteps, plan.TotalSteps);
         saveInterval = StepInterval.Create(options.SaveSteps, plan.TotalSteps);
-        optimizer = OptimizerFactory.Create(options, parameters);
+        string pagingPath = Path.Combine(outputDirectory, PagedStateFile);
+        PagingFile.DeleteStale(pagingPath);
+        optimizer = OptimizerFactory.Create(options, parameters, pagingPath);
         model.InputNoise = noise = options.NeftuneNoiseAlpha is double alpha ? new NeftuneNoise(alpha) : null;
         checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
         identity = RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}"));

@@ -69,7 +69,6 @@ public sealed class RecipeErrorsTests : IDisposable
     [InlineData("train: { lr_scheduler_type: cosine_with_min_lr }", 3, 29, "LB0010", "the schedule cosine_with_min_lr needs one of min_lr and min_lr_rate")]
     [InlineData("train: { lr_scheduler_type: polynomial, lr_scheduler_kwargs: { lr_end: 1 } }", 3, 62, "LB0010", "train.lr_scheduler_kwargs.lr_end (1) must be below train.learning_rate (0.0001).")]
     [InlineData("train: { lr_scheduler_kwargs: { cycles: 2 } }", 3, 33, "LB0008", "a key of train.lr_scheduler_kwargs must be one of decay_type, lr_end")]
-    [InlineData("train: { optim: adamw_8bit }", 3, 17, "LB0015", "train.optim: adamw_8bit is not supported yet. Use adamw, sgd, adafactor or lion.")]
     [InlineData("seed: !!int 5", 3, 7, "LB0002", "the YAML tag tag:yaml.org,2002:int has no meaning in a recipe; remove it.")]
     [InlineData("seed: *nothing", 3, 7, "LB0002", "the alias *nothing has no anchor &nothing before it.")]
     [InlineData("[a]: 5", 3, 1, "LB0002", "a key must be a plain word, not a list or a map.")]

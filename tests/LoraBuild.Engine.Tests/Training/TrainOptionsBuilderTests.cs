@@ -24,7 +24,7 @@ public sealed class TrainOptionsBuilderTests
                 LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19, LoadBestModelAtEnd = false, EarlyStoppingPatience = 20,
                 PerDeviceTrainBatchTokens = 40, GroupByLength = true, KeepEpochCheckpoints = true, MetricForBestModel = "eval_rewards/margins", GreaterIsBetter = false,
                 EarlyStoppingThreshold = 41, OnNan = "skip", Guard = new GuardSection { LossSpike = 42, GradNorm = 43, MaxInterventions = 44, LrFactor = 45 }, LabelSmoothingFactor = 0.24, Preference = new PreferenceSection { Loss = "kto", Beta = 30, LabelSmoothing = 31, LengthNormalized = true, ReferenceFree = true, SimpoGamma = 32, DesirableWeight = 33, UndesirableWeight = 34 },
-                NeftuneNoiseAlpha = 25, Optim = "sgd", SgdMomentum = 21, LoraplusLrRatio = 22, LrSchedulerKwargs = new Dictionary<string, string> { ["num_cycles"] = "23" },
+                NeftuneNoiseAlpha = 25, Optim = "sgd", OptimStateBudget = 46, SgdMomentum = 21, LoraplusLrRatio = 22, LrSchedulerKwargs = new Dictionary<string, string> { ["num_cycles"] = "23" },
             },
         };
         TrainOptions expected = new()
@@ -34,7 +34,7 @@ public sealed class TrainOptionsBuilderTests
             AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false, LoggingSteps = 16, EvalSteps = 17, SaveSteps = 18, SaveTotalLimit = 19,
             LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, GroupByLength = true, KeepEpochCheckpoints = true, MetricForBestModel = BestMetric.EvalMargins, GreaterIsBetter = false,
             EarlyStoppingThreshold = 41, Guard = new GuardOptions { OnNan = OnNan.Skip, LossSpike = 42, GradNorm = 43, MostInterventions = 44, RateFactor = 45 }, LabelSmoothing = 0.24, Preference = new PreferenceOptions { Loss = PreferenceLossKind.Kto, Beta = 30, LabelSmoothing = 31, IsLengthNormalized = true, IsReferenceFree = true, Gamma = 32, DesirableWeight = 33, UndesirableWeight = 34 },
-            NeftuneNoiseAlpha = 25, Optimizer = OptimizerKind.Sgd, SgdMomentum = 21, LoraPlusRatio = 22,
+            NeftuneNoiseAlpha = 25, Optimizer = OptimizerKind.Sgd, ResidentStateBytes = 46, SgdMomentum = 21, LoraPlusRatio = 22,
             ScheduleArguments = new ScheduleArguments { NumCycles = 23 }, ExternalIdentity = "x",
         };
         Assert.Equal(expected, TrainOptionsBuilder.From(recipe, "x"));
@@ -44,8 +44,19 @@ public sealed class TrainOptionsBuilderTests
     public void What_is_not_built_is_refused_with_what_is()
     {
         Refuses(new TrainSection { LrSchedulerType = "greedy" }, "docs/recipe.md");
-        Refuses(new TrainSection { Optim = "adamw_8bit" }, "lion");
+        Refuses(new TrainSection { Optim = "adamw_4bit" }, "docs/recipe.md");
         Refuses(new TrainSection { GradientCheckpointing = true }, "false");
+    }
+
+    [Theory]
+    [InlineData("adamw", OptimizerKind.AdamW, false)]
+    [InlineData("adamw_8bit", OptimizerKind.AdamW8Bit, false)]
+    [InlineData("paged_adamw_32bit", OptimizerKind.AdamW, true)]
+    [InlineData("paged_adamw_8bit", OptimizerKind.AdamW8Bit, true)]
+    public void Names_of_AdamW_say_how_its_state_is_held(string name, OptimizerKind kind, bool isPaged)
+    {
+        TrainOptions options = TrainOptionsBuilder.From(new Recipe { Train = new TrainSection { Optim = name, OptimStateBudget = 5 } }, "");
+        Assert.Equal((kind, isPaged, 5), (options.Optimizer, options.IsStatePaged, options.ResidentStateBytes));
     }
 
     private static void Refuses(TrainSection train, string allowed)

@@ -1,6 +1,4 @@
 // AdamW, SGD, Lion: one fused pass over all trained tensors where their memory is at hand, tensor calls elsewhere.
-using System.Numerics;
-using System.Runtime.InteropServices;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -96,45 +94,15 @@ internal sealed class ElementwiseOptimizer : IOptimizer
         FloatMemory[] slopes = [.. which.Select(i => gradients![i] is Tensor g ? FloatMemory.Of(g) : default)];
         FloatMemory[][] memories = [.. which.Select(i => states[i].Select(FloatMemory.Of).ToArray())];
         FlatPart[] parts = FlatPart.Of([.. values.Select(v => v.Count)]);
-        FlatPart.ForEach(parts, p =>
+        FlatPart.ForEach(parts.Length, p =>
         {
             (int k, long offset, int length) = parts[p];
             ReadOnlySpan<float> g = slopes[k].Count == 0 ? new float[length] : slopes[k].Slice(offset, length);
             Span<float> first = memories[k].Length > 0 ? memories[k][0].Slice(offset, length) : [];
             Span<float> second = memories[k].Length > 1 ? memories[k][1].Slice(offset, length) : [];
-            Update(Numbers(which[k], learningRate, gradientScale), values[k].Slice(offset, length), g, first, second);
+            RuleOnSpans.Update(rule, Numbers(which[k], learningRate, gradientScale), values[k].Slice(offset, length), g, first, second);
         });
     }
-
-    /// <summary>Whole vectors in place; the rest through a vector of its own, so that every element sees the same arithmetic.</summary>
-    private void Update(in UpdateNumbers numbers, Span<float> p, ReadOnlySpan<float> g, Span<float> first, Span<float> second)
-    {
-        rule.Update(numbers, Vectors(p), MemoryMarshal.Cast<float, Vector<float>>(g), Vectors(first), Vectors(second));
-        int done = p.Length / Vector<float>.Count * Vector<float>.Count;
-        if (done == p.Length)
-            return;
-        int rest = p.Length - done;
-        Span<float> padded = stackalloc float[4 * Vector<float>.Count];
-        padded.Clear();
-        Span<float> lastP = padded[..Vector<float>.Count];
-        Span<float> lastG = padded.Slice(Vector<float>.Count, Vector<float>.Count);
-        Span<float> last1 = first.IsEmpty ? [] : padded.Slice(2 * Vector<float>.Count, Vector<float>.Count);
-        Span<float> last2 = second.IsEmpty ? [] : padded.Slice(3 * Vector<float>.Count, Vector<float>.Count);
-        p[done..].CopyTo(lastP);
-        g[done..].CopyTo(lastG);
-        if (!first.IsEmpty)
-            first[done..].CopyTo(last1);
-        if (!second.IsEmpty)
-            second[done..].CopyTo(last2);
-        rule.Update(numbers, Vectors(lastP), Vectors(lastG), Vectors(last1), Vectors(last2));
-        lastP[..rest].CopyTo(p[done..]);
-        if (!first.IsEmpty)
-            last1[..rest].CopyTo(first[done..]);
-        if (!second.IsEmpty)
-            last2[..rest].CopyTo(second[done..]);
-    }
-
-    private static Span<Vector<float>> Vectors(Span<float> values) => MemoryMarshal.Cast<float, Vector<float>>(values);
 
     private void UpdateByTensors(int i, in UpdateNumbers numbers)
     {

@@ -40,7 +40,7 @@ internal readonly unsafe struct FloatMemory
     {
         FlatPart[] parts = FlatPart.Of([.. memories.Select(m => m.Count)]);
         double[] sums = new double[parts.Length];
-        FlatPart.ForEach(parts, i => sums[i] = SumOfSquares(memories[parts[i].Tensor].Slice(parts[i].Offset, parts[i].Length)));
+        FlatPart.ForEach(parts.Length, i => sums[i] = SumOfSquares(memories[parts[i].Tensor].Slice(parts[i].Offset, parts[i].Length)));
         return sums.Sum();
     }
 
@@ -82,16 +82,16 @@ internal readonly record struct FlatPart(int Tensor, long Offset, int Length)
     }
 
     /// <summary>As many threads as tensor arithmetic uses.</summary>
-    public static void ForEach(FlatPart[] parts, Action<int> body)
+    public static void ForEach(int count, Action<int> body)
     {
         int threads = get_num_threads();
-        if (threads <= 1 || parts.Length <= 2)
+        if (threads <= 1 || count <= 2)
         {
-            for (int i = 0; i < parts.Length; i++)
+            for (int i = 0; i < count; i++)
                 body(i);
             return;
         }
 
-        Parallel.For(0, parts.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
+        Parallel.For(0, count, new ParallelOptions { MaxDegreeOfParallelism = threads }, body);
     }
 }

@@ -9,9 +9,12 @@ public enum OptimizerKind
     Sgd,
     Adafactor,
     Lion,
+
+    /// <summary>AdamW with 8-bit moments in blocks (Dettmers et al. 2022).</summary>
+    AdamW8Bit,
 }
 
-/// <summary>Gradients are collected first (their norm decides about clipping), then one update follows. The state is fp32. A parameter without a gradient counts as one with gradient 0.</summary>
+/// <summary>Gradients are collected first (their norm decides about clipping), then one update follows. A parameter without a gradient counts as one with gradient 0.</summary>
 public interface IOptimizer : IDisposable
 {
     /// <summary>Updates done; t of the formulas.</summary>
@@ -40,12 +43,17 @@ public interface IOptimizer : IDisposable
 public static class OptimizerFactory
 {
     /// <param name="parameters">In a fixed order; the name decides about weight decay (<see cref="WeightDecayRule"/>) and LoRA+'s rate.</param>
-    public static IOptimizer Create(TrainOptions options, IReadOnlyList<(string Name, Tensor Value)> parameters)
+    /// <param name="pagingPath">Where a paged state's file is made; not used without <see cref="TrainOptions.IsStatePaged"/>.</param>
+    /// <exception cref="Core.Diagnostics.DiagnosticException">LB0640: that file cannot be made.</exception>
+    public static IOptimizer Create(TrainOptions options, IReadOnlyList<(string Name, Tensor Value)> parameters, string? pagingPath = null)
     {
         IReadOnlyList<TrainedParameter> trained = [.. parameters.Select(p => TrainedParameter.Create(p.Name, p.Value, options))];
+        AdamWRule adamW = new(options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon);
         return options.Optimizer switch
         {
-            OptimizerKind.AdamW => new ElementwiseOptimizer(new AdamWRule(options.AdamBeta1, options.AdamBeta2, options.AdamEpsilon), trained),
+            OptimizerKind.AdamW8Bit => new HostStateAdamW(adamW, trained, is8Bit: true, options.IsStatePaged ? pagingPath : null, options.ResidentStateBytes),
+            OptimizerKind.AdamW when options.IsStatePaged => new HostStateAdamW(adamW, trained, is8Bit: false, pagingPath, options.ResidentStateBytes),
+            OptimizerKind.AdamW => new ElementwiseOptimizer(adamW, trained),
             OptimizerKind.Sgd => new ElementwiseOptimizer(new SgdRule(options.SgdMomentum), trained),
             OptimizerKind.Lion => new ElementwiseOptimizer(new LionRule(options.AdamBeta1, options.AdamBeta2), trained),
             OptimizerKind.Adafactor => new Adafactor(trained),
