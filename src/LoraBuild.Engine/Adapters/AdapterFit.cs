@@ -21,8 +21,8 @@ internal static class AdapterFit
                 Misfit($"the adapter has the module '{pair.ModulePath}' of the vision tower or its projector, which are kept as they are; merge it in PEFT");
             else if (!(pair.IsEmbedding ? path == model.Embedding.Path : linears.Contains(path)))
                 Misfit($"the adapter has the module '{pair.ModulePath}', which is no {(pair.IsEmbedding ? "embedding" : "linear module")} of the model");
-            else if (!model.Slots[$"{path}.weight"].Base.shape.AsSpan().SequenceEqual(pair.WeightShape))
-                Misfit($"the adapter's '{pair.ModulePath}' is for a weight {TensorShapes.Text(pair.WeightShape)}, the model's is {TensorShapes.Text(model.Slots[$"{path}.weight"].Base.shape)}");
+            else if (!model.Slots[$"{path}.weight"].Shape.AsSpan().SequenceEqual(pair.WeightShape))
+                Misfit($"the adapter's '{pair.ModulePath}' is for a weight {TensorShapes.Text(pair.WeightShape)}, the model's is {TensorShapes.Text(model.Slots[$"{path}.weight"].Shape)}");
         }
 
         foreach ((string stored, TensorEntry entry) in files.Replacements.Concat(files.BaseWeights))
@@ -30,8 +30,8 @@ internal static class AdapterFit
             string name = ModulePaths.Resolve(model.Spec, stored);
             if (!model.Slots.TryGetValue(name, out WeightSlot? slot))
                 Misfit($"the adapter replaces '{stored}', which the model does not have");
-            else if (!entry.Shape.AsSpan().SequenceEqual(slot.Base.shape))
-                Misfit($"the adapter's '{stored}' has the shape {entry.ShapeText}, the model's {TensorShapes.Text(slot.Base.shape)} (was the vocabulary resized before training?)");
+            else if (!entry.Shape.AsSpan().SequenceEqual(slot.Shape))
+                Misfit($"the adapter's '{stored}' has the shape {entry.ShapeText}, the model's {TensorShapes.Text(slot.Shape)} (was the vocabulary resized before training?)");
         }
 
         foreach (TrainedRows rows in files.TokenRows)

@@ -69,7 +69,8 @@ public sealed class LoraAdapter : IDisposable
             (Tensor A, Tensor B)? start = null;
             if (options.HasOwnStart)
             {
-                start = LowRankStart.Create(options.Init, linear.BaseWeight, target, target.Scaling, model.Device);
+                using Tensor wide = linear.BaseMatrix.Whole(ScalarType.Float32);
+                start = LowRankStart.Create(options.Init, wide, target, target.Scaling, model.Device);
                 (a, b) = (start.Value.A.clone(), start.Value.B.clone());
             }
 
@@ -78,8 +79,8 @@ public sealed class LoraAdapter : IDisposable
             Parameter? magnitude = null;
             if (options.UseDora)
             {
-                using Tensor wide = TensorTypes.Converted(linear.BaseWeight, ScalarType.Float32, model.Device);
-                magnitude = Trained(wide.square().sum(1).sqrt(), model.Device, true); // B = 0: the norms of W itself
+                using Tensor squares = LoraLinear.SquaredNorms(linear.BaseMatrix);
+                magnitude = Trained(squares.sqrt(), model.Device, true); // B = 0: the norms of W itself
             }
 
             modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared, start));
@@ -119,7 +120,7 @@ public sealed class LoraAdapter : IDisposable
     public Tensor MergedWeight(LoraLinear module)
     {
         using var noGrad = no_grad();
-        return module.EffectiveWeight(model.LinearModules.First(l => l.Path == module.Target.Path).Weight);
+        return module.EffectiveWeight(model.LinearModules.First(l => l.Path == module.Target.Path).Matrix);
     }
 
     /// <summary>Writes adapter_config.json and adapter_model.safetensors as PEFT does. What started as PiSSA or OLoRA is written as the plain LoRA [A; A₀], [B, −B₀], which needs no changed base weights.</summary>

@@ -53,13 +53,13 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     private float Scaling => (float)Target.Scaling;
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor x, Tensor weight, Tensor? bias)
+    public Tensor Forward(Tensor x, LinearWeight weight, Tensor? bias)
     {
         using Tensor? mask = DropoutMask(x);
         using Tensor? dropped = mask is null ? null : x.mul(mask);
         if (Magnitude is not null)
             return ForwardDora(x, dropped, weight, bias);
-        Tensor y = nn.functional.linear(x, weight, bias); // [P, out]
+        Tensor y = weight.Linear(x, bias); // [P, out]
         using Tensor aT = A.t();
         using Tensor bT = B.t();
         if (x.dtype == A.dtype)
@@ -80,15 +80,15 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor EffectiveWeight(Tensor weight)
+    public Tensor EffectiveWeight(LinearWeight weight)
     {
         using var scope = NewDisposeScope();
-        Tensor updated = weight.to_type(A.dtype).addmm(B, A, 1, Scaling); // [out, in]
+        Tensor updated = weight.Whole(A.dtype).addmm(B, A, 1, Scaling); // [out, in]
         if (Start is (Tensor a0, Tensor b0))
             updated = updated.addmm(b0, a0, 1, -Scaling);
         if (Magnitude is not null)
             updated = updated.mul(Magnitude.div(RowNorms(weight)).unsqueeze(1));
-        return updated.to_type(weight.dtype).MoveToOuterDisposeScope();
+        return updated.to_type(weight.Plain?.dtype ?? A.dtype).MoveToOuterDisposeScope();
     }
 
     public void Dispose()
@@ -103,14 +103,21 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     }
 
     /// <summary>n [out]: row norms of W + s·BA without forming it. ‖w + s·bA‖² = ‖w‖² + 2s·b·(A w) + s²·b(AAᵀ)b.</summary>
-    internal Tensor RowNorms(Tensor weight)
+    internal Tensor RowNorms(LinearWeight weight)
     {
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
-        Tensor wide = weight.to_type(A.dtype);
-        squaredNorms ??= wide.square().sum(1).DetachFromDisposeScope();
-        Tensor mixed = wide.mm(A.t()).mul_(2 * Target.Scaling).add_(B.mm(A.mm(A.t())), Target.Scaling * Target.Scaling); // [out, r]
+        squaredNorms ??= SquaredNorms(weight).DetachFromDisposeScope();
+        Tensor mixed = cat([.. weight.WideTiles().Select(t => t.Rows.mm(A.t()))], 0); // [out, r]: A w of each row
+        mixed = mixed.mul_(2 * Target.Scaling).add_(B.mm(A.mm(A.t())), Target.Scaling * Target.Scaling);
         return mixed.mul_(B).sum(1).add_(squaredNorms).clamp_min_(0).sqrt_().MoveToOuterDisposeScope();
+    }
+
+    /// <returns>[out]: ‖w‖² of each row.</returns>
+    internal static Tensor SquaredNorms(LinearWeight weight)
+    {
+        using var scope = NewDisposeScope();
+        return cat([.. weight.WideTiles().Select(t => t.Rows.square().sum(1))], 0).MoveToOuterDisposeScope();
     }
 
     /// <summary>y −= s·B₀(A₀ x): what the residual weight of PiSSA and OLoRA lacks. Dropout does not touch it.</summary>
@@ -123,7 +130,7 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         y.addmm_(low, b0.t(), 1, -Scaling);
     }
 
-    private Tensor ForwardDora(Tensor x, Tensor? dropped, Tensor weight, Tensor? bias)
+    private Tensor ForwardDora(Tensor x, Tensor? dropped, LinearWeight weight, Tensor? bias)
     {
         using var scope = NewDisposeScope();
         Tensor factor = Magnitude!.div(RowNorms(weight)); // [out]
@@ -131,13 +138,13 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         Tensor y;
         if (dropped is null)
         {
-            y = nn.functional.linear(x, weight).to_type(A.dtype).addmm(low, B.t(), 1, Scaling).mul(factor);
+            y = weight.Linear(x).to_type(A.dtype).addmm(low, B.t(), 1, Scaling).mul(factor);
         }
         else
         {
             // With dropout PEFT rescales the product of the dropped input and leaves the base's own as it is.
-            Tensor change = nn.functional.linear(dropped, weight).to_type(A.dtype).mul(factor.sub(1.0)).add(low.mm(B.t()).mul(Target.Scaling).mul(factor));
-            y = nn.functional.linear(x, weight).to_type(A.dtype).add(change);
+            Tensor change = weight.Linear(dropped).to_type(A.dtype).mul(factor.sub(1.0)).add(low.mm(B.t()).mul(Target.Scaling).mul(factor));
+            y = weight.Linear(x).to_type(A.dtype).add(change);
         }
 
         if (bias is not null)

@@ -43,17 +43,18 @@ internal sealed class TrainedTokenRows : ILinearAdapter, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor Forward(Tensor x, Tensor weight, Tensor? bias)
+    public Tensor Forward(Tensor x, LinearWeight weight, Tensor? bias)
     {
         using Tensor effective = EffectiveWeight(weight);
         return nn.functional.linear(x, effective, bias);
     }
 
     /// <inheritdoc/>
-    public Tensor EffectiveWeight(Tensor weight)
+    public Tensor EffectiveWeight(LinearWeight weight)
     {
         using var scope = NewDisposeScope();
-        return weight.index_copy(0, ids, Rows.to_type(weight.dtype)).MoveToOuterDisposeScope();
+        Tensor whole = weight.Whole(weight.Plain?.dtype ?? Rows.dtype);
+        return whole.index_copy(0, ids, Rows.to_type(whole.dtype)).MoveToOuterDisposeScope();
     }
 
     public void Dispose()

@@ -67,7 +67,7 @@ public sealed class CausalLM : IDisposable
     public ScalarType Dtype => finalNorm.Base.dtype;
 
     /// <summary>[vocab, hidden]: logits = cap(LogitScale · hidden · HeadWeightᵀ). With an adapter on the head it is W + s·B·A, a new differentiable tensor.</summary>
-    public Tensor HeadWeight => Head.Adapter is { IsEnabled: true } adapter ? adapter.EffectiveWeight(Head.Weight) : Head.Weight;
+    public Tensor HeadWeight => Head.Adapter is { IsEnabled: true } adapter ? adapter.EffectiveWeight(Head.Matrix) : Head.Weight;
 
     public double LogitScale => Spec.LogitScale;
 

@@ -10,10 +10,10 @@ public interface ILinearAdapter
 
     /// <param name="x">[P, in].</param>
     /// <returns>[P, out], a new tensor that the caller may write into.</returns>
-    Tensor Forward(Tensor x, Tensor weight, Tensor? bias);
+    Tensor Forward(Tensor x, LinearWeight weight, Tensor? bias);
 
     /// <summary>The weight with which a plain product gives the same as <see cref="Forward"/> without dropout: [out, in], differentiable.</summary>
-    Tensor EffectiveWeight(Tensor weight);
+    Tensor EffectiveWeight(LinearWeight weight);
 }
 
 /// <summary>y = x Wᵀ + b.</summary>
@@ -32,23 +32,31 @@ public sealed class LinearLayer
     /// <summary>Module path such as <c>model.layers.0.self_attn.q_proj</c>.</summary>
     public string Path { get; }
 
+    /// <summary>[out, in], the model's own; of a tied head the embedding.</summary>
+    public LinearWeight BaseMatrix => weight.BaseMatrix;
+
     /// <summary>[out, in]; of a tied head the embedding.</summary>
+    /// <exception cref="InvalidOperationException">The weight is no plain tensor.</exception>
     public Tensor BaseWeight => weight.Base;
 
     /// <summary>[out], or null.</summary>
     public Tensor? Bias => bias?.Value;
 
-    public long InFeatures => BaseWeight.shape[1];
+    public long InFeatures => BaseMatrix.InFeatures;
 
-    public long OutFeatures => BaseWeight.shape[0];
+    public long OutFeatures => BaseMatrix.OutFeatures;
 
     public ILinearAdapter? Adapter { get; internal set; }
 
     /// <summary>[out, in]: the weight in use, without an adapter's low-rank part.</summary>
+    public LinearWeight Matrix => weight.Matrix;
+
+    /// <summary>The same where it is a plain tensor.</summary>
+    /// <exception cref="InvalidOperationException">The weight is no plain tensor.</exception>
     public Tensor Weight => weight.Value;
 
     /// <param name="x">[P, in].</param>
     /// <returns>[P, out], a new tensor.</returns>
     public Tensor Forward(Tensor x) =>
-        Adapter is { IsEnabled: true } adapter ? adapter.Forward(x, Weight, Bias) : nn.functional.linear(x, Weight, Bias);
+        Adapter is { IsEnabled: true } adapter ? adapter.Forward(x, Matrix, Bias) : Matrix.Linear(x, Bias);
 }
