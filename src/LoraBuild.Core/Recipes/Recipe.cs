@@ -192,6 +192,9 @@ public sealed record TrainSection
     public bool Shuffle { get; init; } = true;
     public bool GroupByLength { get; init; }
     public bool GradientCheckpointing { get; init; }
+
+    /// <summary>Only with <see cref="GradientCheckpointing"/>.</summary>
+    public bool ActivationOffloading { get; init; }
     public int LoggingSteps { get; init; } = 1;
 
     /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1); 0 evaluates only at the end.</summary>

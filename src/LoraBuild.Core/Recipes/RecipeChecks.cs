@@ -11,6 +11,8 @@ internal static class RecipeChecks
         Required(recipe, "dataset.sources", "Write a list of files, such as [{path: data.jsonl}].", sink);
         CheckSplit(recipe, sink);
         CheckAdapter(recipe, sink);
+        if (recipe.Train is { ActivationOffloading: true, GradientCheckpointing: false })
+            Conflict(recipe, "train.activation_offloading", "train.activation_offloading moves what train.gradient_checkpointing keeps, and that is false. Set both, or neither.", sink);
         ScheduleKeys.Check(recipe, sink);
         RecipeSupport.Check(recipe, sink);
     }

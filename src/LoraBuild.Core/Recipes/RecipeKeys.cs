@@ -172,7 +172,8 @@ public static class RecipeKeys
         yield return keys.Key("neftune_noise_alpha", Optional(Number(0, isAbove: true, common: "5–15")), s => s.NeftuneNoiseAlpha, (s, v) => s with { NeftuneNoiseAlpha = v }, "NEFTune: noise on embeddings while training, scaled by alpha / √(length · width); null: none.", Train);
         yield return keys.Key("shuffle", Flag, s => s.Shuffle, (s, v) => s with { Shuffle = v }, "Whether each epoch has an order of its own; false: file order.", Template, Train);
         yield return keys.Key("group_by_length", Flag, s => s.GroupByLength, (s, v) => s with { GroupByLength = v }, "Whether documents of like length stand together in the shuffled order.", Train);
-        yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory.", Train);
+        yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory; the result has the same bytes.", Train);
+        yield return keys.Key("activation_offloading", Flag, s => s.ActivationOffloading, (s, v) => s with { ActivationOffloading = v }, "Whether what gradient_checkpointing still keeps, the inputs of the layers, waits in a file in place of memory.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");
         yield return keys.Key("eval_steps", StepsOrFraction, s => s.EvalSteps, (s, v) => s with { EvalSteps = v }, "Steps between two evaluations.", Train);
         yield return keys.Key("save_steps", StepsOrFraction, s => s.SaveSteps, (s, v) => s with { SaveSteps = v }, "Steps between two checkpoints.");

@@ -8,7 +8,6 @@ internal static class RecipeSupport
     private static readonly IReadOnlyList<(string Key, Func<Recipe, string?> Unsupported, string Instead)> NotYet =
     [
         ("base.quantization", r => Unless(r.Base.Quantization, "none"), "none"),
-        ("train.gradient_checkpointing", r => r.Train.GradientCheckpointing ? "true" : null, "false"),
     ];
 
     public static void Check(Recipe recipe, IDiagnosticSink sink)

@@ -3,6 +3,7 @@ using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Generation;
 using LoraBuild.Engine.Models.Kernels;
+using LoraBuild.Engine.Models.Recomputation;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -77,6 +78,9 @@ public sealed class CausalLM : IDisposable
     /// <summary>Every weight by its Hugging Face name; of a tied model the head has a slot of its own over the embedding's values.</summary>
     internal IReadOnlyDictionary<string, WeightSlot> Slots { get; }
 
+    /// <summary>How <see cref="TrainingPass"/> does without the graphs of all layers; null: it keeps them.</summary>
+    internal LayerRecomputation? RecomputedLayers { get; set; }
+
     /// <summary>Noise on the input of the first layer while gradients are recorded; null: none.</summary>
     internal NeftuneNoise? InputNoise { get; set; }
 
@@ -113,6 +117,16 @@ public sealed class CausalLM : IDisposable
         Tensor hidden = Forward(batch, cache, null);
         cache.Advance(batch.TokenCount);
         return hidden;
+    }
+
+    /// <summary>The hidden states of documents whose loss will be minimised.</summary>
+    /// <param name="batch">Stays until the backward pass.</param>
+    /// <returns>Attached, with everything that it keeps, to the caller's dispose scope.</returns>
+    internal ITrainingPass TrainingPass(PackedBatch batch)
+    {
+        if (RecomputedLayers is not { } recomputed)
+            return new WholeGraphPass(HiddenStates(batch));
+        return new RecomputedPass(layers, NewPass(batch, null), Embed(batch), FinalNorm, recomputed.File);
     }
 
     /// <param name="hidden">[P, hidden] after the final norm.</param>
@@ -162,8 +176,28 @@ public sealed class CausalLM : IDisposable
     private Tensor Forward(PackedBatch batch, KeyValueCache? cache, Action<int, Tensor>? observe)
     {
         using var scope = NewDisposeScope();
-        using ForwardPass pass = new(batch, [.. ropes.Select(r => r.Rows(batch.PositionIds, batch.LargestPosition, Dtype))], masks, cache);
-        Tensor x = Embedding.Forward(batch.InputIds); // [P, hidden]
+        using ForwardPass pass = NewPass(batch, cache);
+        Tensor x = Embed(batch); // [P, hidden]
+        observe?.Invoke(0, x);
+        for (int i = 0; i < layers.Length; i++)
+        {
+            Tensor next = layers[i].Forward(x, pass);
+            x.Dispose();
+            x = next;
+            observe?.Invoke(i + 1, x);
+        }
+
+        return FinalNorm(x).MoveToOuterDisposeScope();
+    }
+
+    private ForwardPass NewPass(PackedBatch batch, KeyValueCache? cache) =>
+        new(batch, [.. ropes.Select(r => r.Rows(batch.PositionIds, batch.LargestPosition, Dtype))], masks, cache);
+
+    /// <returns>[P, hidden]: the input of the first layer.</returns>
+    private Tensor Embed(PackedBatch batch)
+    {
+        using var scope = NewDisposeScope();
+        Tensor x = Embedding.Forward(batch.InputIds);
         if (Spec.EmbeddingScale != 1)
         {
             // The factor itself is rounded to the type of the embedding (in bf16 √48 is 6.9375).
@@ -174,15 +208,8 @@ public sealed class CausalLM : IDisposable
 
         if (InputNoise?.Draw(batch, x) is Tensor noise)
             x = x.add(noise);
-        observe?.Invoke(0, x);
-        for (int i = 0; i < layers.Length; i++)
-        {
-            Tensor next = layers[i].Forward(x, pass);
-            x.Dispose();
-            x = next;
-            observe?.Invoke(i + 1, x);
-        }
-
-        return RmsNorm.Apply(x, finalNorm.Value, Spec.NormEps, Spec.HasUnitOffsetNorm).MoveToOuterDisposeScope();
+        return x.MoveToOuterDisposeScope();
     }
+
+    private Tensor FinalNorm(Tensor x) => RmsNorm.Apply(x, finalNorm.Value, Spec.NormEps, Spec.HasUnitOffsetNorm);
 }

@@ -1,5 +1,6 @@
 // The loss of a micro-batch: the sum over target tokens, with the head computed only where a target is.
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Models.Recomputation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -30,15 +31,19 @@ public static class CausalLMLoss
     /// <param name="labelSmoothing">ε of transformers' label_smoothing_factor.</param>
     /// <returns>Sum of token losses in nats, without scale; 0 without targets.</returns>
     public static double Backward(CausalLM model, Tensor hidden, MicroBatch batch, double scale, double labelSmoothing = 0) =>
-        Backward(model, hidden, batch, scale, labelSmoothing, null);
+        Backward(model, new WholeGraphPass(hidden), batch, scale, labelSmoothing, null);
+
+    /// <summary>The same through whatever the pass kept.</summary>
+    internal static double Backward(CausalLM model, ITrainingPass pass, MicroBatch batch, double scale, double labelSmoothing) =>
+        Backward(model, pass, batch, scale, labelSmoothing, null);
 
     /// <summary>The same with a weight for each target.</summary>
     /// <param name="weights">fp32, one a target in the order of the batch.</param>
     /// <returns>Sum of the weighted token losses.</returns>
-    public static double BackwardWeighted(CausalLM model, Tensor hidden, MicroBatch batch, float[] weights)
+    internal static double BackwardWeighted(CausalLM model, ITrainingPass pass, MicroBatch batch, float[] weights)
     {
-        using Tensor given = tensor(weights, device: hidden.device);
-        return Backward(model, hidden, batch, 1, 0, given);
+        using Tensor given = tensor(weights, device: pass.Hidden.device);
+        return Backward(model, pass, batch, 1, 0, given);
     }
 
     /// <summary>log p of every target, without gradient.</summary>
@@ -54,11 +59,12 @@ public static class CausalLMLoss
         return TensorTypes.ToFloat32Array(losses.neg());
     }
 
-    private static double Backward(CausalLM model, Tensor hidden, MicroBatch batch, double scale, double labelSmoothing, Tensor? weights)
+    private static double Backward(CausalLM model, ITrainingPass pass, MicroBatch batch, double scale, double labelSmoothing, Tensor? weights)
     {
         if (batch.TargetCount == 0)
             return 0;
         using DisposeScope scope = NewDisposeScope();
+        Tensor hidden = pass.Hidden;
         (Tensor selected, Tensor positions, Tensor targets) = Select(hidden.detach(), batch);
         Tensor weight = model.HeadWeight; // [vocab, hidden]; with an adapter on the head it leads to A and B
         Tensor selectedGradient = empty_like(selected);
@@ -81,7 +87,7 @@ public static class CausalLMLoss
         }
 
         if (outputs.Count > 0)
-            autograd.backward(outputs, gradients);
+            pass.Backward(outputs, gradients);
         return sum;
     }
 

@@ -23,7 +23,7 @@ internal sealed class TokenObjective(CausalLM model, TokenDocuments train, doubl
             return 0;
         using DisposeScope scope = NewDisposeScope();
         using PackedBatch packed = batch.ToPacked(model.Device);
-        return CausalLMLoss.Backward(model, model.HiddenStates(packed), batch, 1.0 / items, labelSmoothing) / items;
+        return CausalLMLoss.Backward(model, model.TrainingPass(packed), batch, 1.0 / items, labelSmoothing) / items;
     }
 
     public EvaluationResult Evaluate(TokenDocuments documents, int batchTokens, CancellationToken cancellation) =>

@@ -74,6 +74,12 @@ public sealed record TrainOptions
     /// <summary>Where the documents are preference pairs.</summary>
     public PreferenceOptions Preference { get; init; } = new();
 
+    /// <summary>Layers are computed again in the backward pass; changes no bit of the result.</summary>
+    public bool GradientCheckpointing { get; init; }
+
+    /// <summary>The inputs of layers that <see cref="GradientCheckpointing"/> keeps are in a scratch file of the output directory.</summary>
+    public bool ActivationOffloading { get; init; }
+
     /// <summary>Optimizer steps between progress lines.</summary>
     public int LoggingSteps { get; init; } = 1;
 

@@ -14,7 +14,6 @@ public static class TrainOptionsBuilder
     public static TrainOptions From(Recipe recipe, string externalIdentity)
     {
         TrainSection train = recipe.Train;
-        Require(recipe, !train.GradientCheckpointing, "train.gradient_checkpointing", "true", "false");
         return new TrainOptions
         {
             Seed = recipe.Seed,
@@ -44,6 +43,8 @@ public static class TrainOptionsBuilder
             Preference = PreferenceOf(train.Preference),
             LabelSmoothing = train.LabelSmoothingFactor,
             NeftuneNoiseAlpha = train.NeftuneNoiseAlpha,
+            GradientCheckpointing = train.GradientCheckpointing,
+            ActivationOffloading = train.ActivationOffloading,
             LoggingSteps = train.LoggingSteps,
             EvalSteps = train.EvalSteps,
             SaveSteps = train.SaveSteps,
@@ -125,12 +126,6 @@ public static class TrainOptionsBuilder
         DesirableWeight = section.DesirableWeight,
         UndesirableWeight = section.UndesirableWeight,
     };
-
-    private static void Require(Recipe recipe, bool holds, string key, string value, string allowed)
-    {
-        if (!holds)
-            throw NotSupported(recipe, key, value, allowed);
-    }
 
     private static DiagnosticException NotSupported(Recipe recipe, string key, string value, string allowed) => new(
         "LB0608",

@@ -5,6 +5,7 @@ using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Models.Kernels;
+using LoraBuild.Engine.Models.Recomputation;
 using LoraBuild.Engine.Training.Optimizers;
 using LoraBuild.Engine.Training.Preference;
 using static TorchSharp.torch;
@@ -19,6 +20,7 @@ public sealed class Trainer : IDisposable
 {
     private const long NoiseStream = 1; // beside dropout's seed of the same micro-batch
     private const string PagedStateFile = "optimizer-state.paged";
+    private const string ScratchFile = "activations.scratch";
     private const string GuardAdvice = "Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).";
 
     private readonly CausalLM model;
@@ -37,6 +39,7 @@ public sealed class Trainer : IDisposable
     private readonly IOptimizer optimizer;
     private readonly CheckpointFiles checkpoints;
     private readonly NeftuneNoise? noise;
+    private readonly LayerRecomputation? recomputed;
     private readonly TrainingGuard guard;
     private readonly string identity;
     private TrainingState state;
@@ -62,6 +65,9 @@ public sealed class Trainer : IDisposable
         PagingFile.DeleteStale(pagingPath);
         optimizer = OptimizerFactory.Create(options, parameters, pagingPath);
         model.InputNoise = noise = options.NeftuneNoiseAlpha is double alpha ? new NeftuneNoise(alpha) : null;
+        string scratch = Path.Combine(outputDirectory, ScratchFile);
+        PagingFile.DeleteStale(scratch);
+        model.RecomputedLayers = recomputed = options.GradientCheckpointing ? new LayerRecomputation(options.ActivationOffloading ? scratch : null) : null;
         checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
         identity = RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}"));
         state = InitialState();
@@ -111,6 +117,8 @@ public sealed class Trainer : IDisposable
         optimizer.Dispose();
         model.InputNoise = null;
         noise?.Dispose();
+        model.RecomputedLayers = null;
+        recomputed?.Dispose();
         guard.Dispose();
     }
 

@@ -62,7 +62,7 @@ public sealed class RecipeErrorsTests : IDisposable
     [InlineData("adapter: { type: none, modules_to_save: [lm_head] }", 3, 41, "LB0010", "adapter.modules_to_save belongs to an adapter")]
     [InlineData("adapter: { target_modules: [] }", 3, 28, "LB0010", "adapter.target_modules names no module")]
     [InlineData("adapter: { target_modules: all-linear, layers_to_transform: [0] }", 3, 61, "LB0010", "adapter.layers_to_transform counts only beside a list of target_modules")]
-    [InlineData("train: { gradient_checkpointing: true }", 3, 34, "LB0015", "train.gradient_checkpointing: true is not supported yet. Use false.")]
+    [InlineData("train: { activation_offloading: true }", 3, 33, "LB0010", "train.activation_offloading moves what train.gradient_checkpointing keeps")]
     [InlineData("train: { lr_scheduler_kwargs: { power: 2 } }", 3, 31, "LB0010", "train.lr_scheduler_kwargs.power is no argument of the schedule cosine, which takes num_cycles.")]
     [InlineData("train: { lr_scheduler_type: wsd, lr_scheduler_kwargs: { num_decay_steps: 2.5 } }", 3, 55, "LB0010", "train.lr_scheduler_kwargs.num_decay_steps must be a whole number of steps")]
     [InlineData("train: { lr_scheduler_type: wsd }", 3, 29, "LB0010", "the schedule wsd needs num_decay_steps")]

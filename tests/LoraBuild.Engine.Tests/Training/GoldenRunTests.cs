@@ -33,16 +33,21 @@ public sealed class GoldenRunTests
 
     [Theory]
     [MemberData(nameof(AdapterRuns))]
-    public void An_adapter_is_trained_as_PEFT_trains_it(string name)
+    public void An_adapter_is_trained_as_PEFT_trains_it(string name) => IsTrainedAsByPeft(new GoldenRun(name), options => options);
+
+    [Fact]
+    public void So_it_is_with_layers_that_are_computed_again_from_inputs_in_a_file() =>
+        IsTrainedAsByPeft(new GoldenRun("gemma3-text-all7-r4"), options => options with { GradientCheckpointing = true, ActivationOffloading = true });
+
+    private static void IsTrainedAsByPeft(GoldenRun run, Func<TrainOptions, TrainOptions> change)
     {
-        GoldenRun run = new(name);
         using TemporaryDirectory output = new();
         using CausalLM model = CausalLM.Load(run.ModelDirectory, new LoadOptions());
         using LoraAdapter adapter = LoraAdapter.Load(model, run.InitialAdapter!, isTrainable: true);
         Assert.Equal(run.EvalLossBefore, PerplexityEvaluator.Evaluate(model, run.Evaluation, 1024).Loss, 2e-5);
 
         RecordingObserver observer = new();
-        TrainingResult result = Trainer.Run(model, adapter, run.Train, run.Evaluation, run.Options, output.Path, observer);
+        TrainingResult result = Trainer.Run(model, adapter, run.Train, run.Evaluation, change(run.Options), output.Path, observer);
 
         SameSteps(run, observer);
         Assert.Equal((run.TrainableParameters, run.AllParameters), (observer.Start!.TrainableParameters, observer.Start.AllParameters));

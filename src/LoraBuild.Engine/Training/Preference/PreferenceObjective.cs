@@ -4,6 +4,7 @@ using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Models.Recomputation;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -48,8 +49,8 @@ internal sealed class PreferenceObjective : ITrainingObjective
         using DisposeScope scope = NewDisposeScope();
         using PackedBatch packed = batch.ToPacked(model.Device);
         double[]? reference = options.NeedsReference ? ReferenceSums(packed, batch) : null; // first, while no graph is in memory
-        Tensor hidden = model.HiddenStates(packed); // [P, hidden]
-        (PairLoss Loss, int Chosen, int Rejected)[] losses = Losses(batch, Sums(CausalLMLoss.LogProbabilities(model, hidden, batch), batch), reference);
+        ITrainingPass pass = model.TrainingPass(packed);
+        (PairLoss Loss, int Chosen, int Rejected)[] losses = Losses(batch, Sums(CausalLMLoss.LogProbabilities(model, pass.Hidden, batch), batch), reference);
 
         float[] weights = new float[batch.TargetCount];
         double sum = 0;
@@ -62,7 +63,7 @@ internal sealed class PreferenceObjective : ITrainingObjective
             weights.AsSpan(batch.Parts[rejected].FirstTarget, batch.Parts[rejected].Targets).Fill((float)(-loss.ByRejected / items));
         }
 
-        CausalLMLoss.BackwardWeighted(model, hidden, batch, weights);
+        CausalLMLoss.BackwardWeighted(model, pass, batch, weights);
         return sum / items;
     }
 
