@@ -81,7 +81,7 @@ internal sealed class TemporaryPipeline : IDisposable
         foreach (string file in System.IO.Directory.EnumerateFiles(Out(), "*", SearchOption.AllDirectories))
         {
             string name = Path.GetRelativePath(Out(), file);
-            if (!name.StartsWith("obj", StringComparison.Ordinal) && !name.StartsWith("checkpoints", StringComparison.Ordinal) && name != "metrics.jsonl")
+            if (!name.StartsWith("obj", StringComparison.Ordinal) && !name.StartsWith("checkpoints", StringComparison.Ordinal) && !name.StartsWith("tensorboard", StringComparison.Ordinal) && name != "metrics.jsonl")
                 files[name] = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(File.ReadAllBytes(file)));
         }
 

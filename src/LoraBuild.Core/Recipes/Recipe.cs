@@ -199,6 +199,16 @@ public sealed record TrainSection
 
     /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1); 0 evaluates only at the end.</summary>
     public double EvalSteps { get; init; } = 0.2;
+
+    /// <summary>Also before the first step, so that there is a before and an after.</summary>
+    public bool EvalOnStart { get; init; } = true;
+
+    /// <summary>How many of the sample questions are answered at each evaluation.</summary>
+    public int SamplePrompts { get; init; } = 2;
+    public int SampleMaxNewTokens { get; init; } = 32;
+
+    /// <summary>tensorboard | none.</summary>
+    public string ReportTo { get; init; } = "tensorboard";
     public double SaveSteps { get; init; } = 0.2;
     public int SaveTotalLimit { get; init; } = 3;
     public bool LoadBestModelAtEnd { get; init; } = true;

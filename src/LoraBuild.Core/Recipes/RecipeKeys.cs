@@ -175,7 +175,11 @@ public static class RecipeKeys
         yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory; the result has the same bytes.", Train);
         yield return keys.Key("activation_offloading", Flag, s => s.ActivationOffloading, (s, v) => s with { ActivationOffloading = v }, "Whether what gradient_checkpointing still keeps, the inputs of the layers, waits in a file in place of memory.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");
+        yield return keys.Key("report_to", Choice("tensorboard", "none"), s => s.ReportTo, (s, v) => s with { ReportTo = v }, "Whether event files for TensorBoard are written, under tensorboard/.");
         yield return keys.Key("eval_steps", StepsOrFraction, s => s.EvalSteps, (s, v) => s with { EvalSteps = v }, "Steps between two evaluations.", Train);
+        yield return keys.Key("eval_on_start", Flag, s => s.EvalOnStart, (s, v) => s with { EvalOnStart = v }, "Whether there is an evaluation before the first step too: the “before” of the table at the end. It decides about nothing.");
+        yield return keys.Key("sample_prompts", Integer(0, common: "2–5"), s => s.SamplePrompts, (s, v) => s with { SamplePrompts = v }, "How many of the sample questions (evaluate.prompts, else the first held-out ones) each evaluation answers, greedily, into samples.jsonl; 0: none.");
+        yield return keys.Key("sample_max_new_tokens", Integer(1, common: "16–128"), s => s.SampleMaxNewTokens, (s, v) => s with { SampleMaxNewTokens = v }, "Longest of these answers.");
         yield return keys.Key("save_steps", StepsOrFraction, s => s.SaveSteps, (s, v) => s with { SaveSteps = v }, "Steps between two checkpoints.");
         yield return keys.Key("save_total_limit", Integer(1, common: "1–5"), s => s.SaveTotalLimit, (s, v) => s with { SaveTotalLimit = v }, "Checkpoints that are kept.");
         yield return keys.Key("keep_epoch_checkpoints", Flag, s => s.KeepEpochCheckpoints, (s, v) => s with { KeepEpochCheckpoints = v }, "Whether the checkpoint at the end of each pass is written and stays.");

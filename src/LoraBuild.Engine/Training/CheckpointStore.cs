@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using LoraBuild.Core.IO;
+using LoraBuild.Engine.Evaluation;
 
 namespace LoraBuild.Engine.Training;
 
@@ -28,6 +29,9 @@ public sealed record TrainingState(
 
     /// <summary>What the guard has lowered the rate to, of the schedule's.</summary>
     public double RateFactor { get; init; } = 1;
+
+    /// <summary>Before the first step; null: not measured.</summary>
+    public EvaluationResult? StartEvaluation { get; init; }
 
     /// <summary>How often the guard has acted.</summary>
     public int Interventions { get; init; }

@@ -1,20 +1,42 @@
 // What a run tells while it goes on. The worker turns it into progress lines and events.
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Engine.Evaluation;
 
 namespace LoraBuild.Engine.Training;
 
 /// <summary>Called on the training thread, in order. Warnings and notes come through <see cref="IDiagnosticSink.Report"/>.</summary>
 public interface ITrainingObserver : IDiagnosticSink
 {
-    void Started(TrainingStarted started);
+    void IDiagnosticSink.Report(Diagnostic diagnostic)
+    {
+    }
 
-    void Stepped(StepMetrics step);
+    void Started(TrainingStarted started)
+    {
+    }
 
-    void Evaluated(EvaluationMetrics evaluation);
+    void Stepped(StepMetrics step)
+    {
+    }
 
-    void CheckpointSaved(CheckpointSaved checkpoint);
+    void Evaluated(EvaluationMetrics evaluation)
+    {
+    }
 
-    void Finished(TrainingResult result);
+    void CheckpointSaved(CheckpointSaved checkpoint)
+    {
+    }
+
+    /// <summary>A bad step took the run back: what was told of later steps is told again.</summary>
+    /// <param name="step">Steps that are still done.</param>
+    /// <param name="evaluatedStep">Last step whose evaluation still counts.</param>
+    void WentBack(int step, int evaluatedStep)
+    {
+    }
+
+    void Finished(TrainingResult result)
+    {
+    }
 }
 
 /// <param name="TrainableParameters">Elements that are trained.</param>
@@ -35,6 +57,11 @@ public sealed record TrainingStarted(
     long TargetTokens)
 {
     public double TrainablePercent => 100.0 * TrainableParameters / AllParameters;
+
+    /// <summary>Last step after which a checkpoint's run was evaluated; 0: none.</summary>
+    public int EvaluatedStep { get; init; }
+
+    public IReadOnlyList<TrainedParameterGroup> Groups { get; init; } = [];
 }
 
 /// <param name="Step">From 1.</param>
@@ -60,12 +87,16 @@ public sealed record StepMetrics(
 {
     /// <summary>Null in language modelling.</summary>
     public PreferenceMetrics? Preference { get; init; }
+
+    /// <summary>Of each trained tensor, before clipping; null except on the steps that <see cref="TrainOptions.GradientHistograms"/> chooses.</summary>
+    public IReadOnlyList<double>? GradientNorms { get; init; }
 }
 
 /// <param name="Accuracy">Share of the step's pairs whose better answer the model prefers, in the loss's own measure.</param>
 /// <param name="Margin">Mean of how much more it is preferred.</param>
 public sealed record PreferenceMetrics(double Accuracy, double Margin);
 
+/// <param name="Step">0: before the first step (<see cref="TrainOptions.EvalOnStart"/>), which stands in no metrics and counts for nothing.</param>
 /// <param name="IsBest">The best so far by the run's metric.</param>
 public sealed record EvaluationMetrics(int Step, int TotalSteps, double Loss, double Perplexity, long Tokens, bool IsBest)
 {
@@ -91,4 +122,8 @@ public enum TrainingOutcome
 /// <param name="Loss">Training loss of the last step of this process; NaN when it had none to do.</param>
 /// <param name="BestStep">Step with the lowest evaluation loss, or null without evaluation.</param>
 /// <param name="OutputDirectory">Where the adapter (or the model) was written; null when cancelled.</param>
-public sealed record TrainingResult(TrainingOutcome Outcome, int Step, int TotalSteps, double Loss, int? BestStep, double? BestEvalLoss, string? OutputDirectory);
+public sealed record TrainingResult(TrainingOutcome Outcome, int Step, int TotalSteps, double Loss, int? BestStep, double? BestEvalLoss, string? OutputDirectory)
+{
+    /// <summary>Before the first step, where <see cref="TrainOptions.EvalOnStart"/> asked for it.</summary>
+    public EvaluationResult? StartEvaluation { get; init; }
+}

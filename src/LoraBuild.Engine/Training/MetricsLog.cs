@@ -1,45 +1,21 @@
 // metrics.jsonl: one line an optimizer step and one an evaluation, on the disk before a checkpoint says that the step is done.
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using LoraBuild.Core.IO;
 
 namespace LoraBuild.Engine.Training;
 
 public sealed class MetricsLog : IDisposable
 {
-    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
-    private readonly string path;
-    private FileStream stream;
+    private readonly StepLog log;
 
-    private MetricsLog(string path, int stepsDone, int evaluatedStep)
-    {
-        this.path = path;
-        stream = Reopen(path, stepsDone, evaluatedStep);
-    }
+    private MetricsLog(StepLog log) => this.log = log;
 
     /// <summary>Opens the log of a run that goes on where a checkpoint stands: later lines, and a line that was cut off, are dropped.</summary>
     /// <param name="stepsDone">Last step whose line stays.</param>
     /// <param name="evaluatedStep">Last step whose evaluation stays.</param>
-    public static MetricsLog Open(string path, int stepsDone, int evaluatedStep) => new(path, stepsDone, evaluatedStep);
+    public static MetricsLog Open(string path, int stepsDone, int evaluatedStep) => new(StepLog.Open(path, line => IsBefore(line, stepsDone, evaluatedStep)));
 
     /// <summary>Drops later lines: the run went back.</summary>
-    public void BackTo(int stepsDone, int evaluatedStep)
-    {
-        stream.Dispose();
-        stream = Reopen(path, stepsDone, evaluatedStep);
-    }
-
-    private static FileStream Reopen(string path, int stepsDone, int evaluatedStep)
-    {
-        string[] kept = File.Exists(path) ? [.. File.ReadLines(path).Where(line => IsBefore(line, stepsDone, evaluatedStep))] : [];
-        AtomicFile.WriteLines(path, writer =>
-        {
-            foreach (string line in kept)
-                writer.WriteLine(line);
-        });
-        return new FileStream(path, FileMode.Append, FileAccess.Write, FileShare.Read);
-    }
+    public void BackTo(int stepsDone, int evaluatedStep) => log.Keep(line => IsBefore(line, stepsDone, evaluatedStep));
 
     public void Write(StepMetrics metrics)
     {
@@ -55,7 +31,7 @@ public sealed class MetricsLog : IDisposable
             ["peak_memory_bytes"] = metrics.PeakMemoryBytes,
         };
         AddPreference(line, "", metrics.Preference);
-        WriteLine(line);
+        log.Write(line);
     }
 
     public void Write(EvaluationMetrics metrics)
@@ -68,7 +44,7 @@ public sealed class MetricsLog : IDisposable
             ["eval_tokens"] = metrics.Tokens,
         };
         AddPreference(line, "eval_", metrics.Preference);
-        WriteLine(line);
+        log.Write(line);
     }
 
     /// <summary>JSON has no NaN: a step that was skipped has null.</summary>
@@ -83,25 +59,10 @@ public sealed class MetricsLog : IDisposable
         line[prefix + "rewards/margins"] = preference.Margin;
     }
 
-    public void FlushToDisk() => stream.Flush(flushToDisk: true);
+    public void FlushToDisk() => log.FlushToDisk();
 
-    public void Dispose() => stream.Dispose();
+    public void Dispose() => log.Dispose();
 
-    private void WriteLine(JsonObject line)
-    {
-        stream.Write(Utf8.GetBytes(line.ToJsonString() + "\n"));
-        stream.Flush();
-    }
-
-    private static bool IsBefore(string line, int stepsDone, int evaluatedStep)
-    {
-        try
-        {
-            return JsonNode.Parse(line) is JsonObject metrics && (int?)metrics["step"] <= (metrics.ContainsKey("eval_loss") ? evaluatedStep : stepsDone);
-        }
-        catch (JsonException)
-        {
-            return false; // a line that a kill cut off
-        }
-    }
+    private static bool IsBefore(JsonObject line, int stepsDone, int evaluatedStep) =>
+        (int?)line["step"] <= (line.ContainsKey("eval_loss") ? evaluatedStep : stepsDone);
 }

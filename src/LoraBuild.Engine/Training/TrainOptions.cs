@@ -86,6 +86,12 @@ public sealed record TrainOptions
     /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1) between evaluations; 0: only after the last step.</summary>
     public double EvalSteps { get; init; }
 
+    /// <summary>Whether the model is measured before the first step too.</summary>
+    public bool EvalOnStart { get; init; }
+
+    /// <summary>On how many steps of the run the norm of each tensor's gradient is told, evenly spread; 0: on none.</summary>
+    public int GradientHistograms { get; init; }
+
     /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1) between checkpoints; 0: only after the last step.</summary>
     public double SaveSteps { get; init; }
 

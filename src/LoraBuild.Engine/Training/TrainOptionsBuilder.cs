@@ -8,6 +8,8 @@ namespace LoraBuild.Engine.Training;
 
 public static class TrainOptionsBuilder
 {
+    private const int GradientHistograms = 50; // as many as TensorBoard draws side by side
+
     /// <param name="recipe">A recipe without errors.</param>
     /// <param name="externalIdentity">See <see cref="TrainOptions.ExternalIdentity"/>.</param>
     /// <exception cref="DiagnosticException">LB0608: a method that this version does not have.</exception>
@@ -47,6 +49,8 @@ public static class TrainOptionsBuilder
             ActivationOffloading = train.ActivationOffloading,
             LoggingSteps = train.LoggingSteps,
             EvalSteps = train.EvalSteps,
+            EvalOnStart = train.EvalOnStart,
+            GradientHistograms = train.ReportTo == "tensorboard" ? GradientHistograms : 0,
             SaveSteps = train.SaveSteps,
             SaveTotalLimit = train.SaveTotalLimit,
             LoadBestModelAtEnd = train.LoadBestModelAtEnd,

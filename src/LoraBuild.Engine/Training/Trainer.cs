@@ -131,6 +131,8 @@ public sealed class Trainer : IDisposable
         if (state.Step == 0 && options.Guard.OnNan == OnNan.Rollback && adapter is not null)
             guard.HoldStart(parameters);
         using MetricsLog metrics = MetricsLog.Open(Path.Combine(outputDirectory, "metrics.jsonl"), state.Step, state.EvaluatedStep);
+        if (!EvaluateStart(cancellation))
+            return Cancel(metrics);
         ThroughputMeter meter = new(TimeProvider.System); // for people; decides nothing
         while (true)
         {
@@ -179,7 +181,11 @@ public sealed class Trainer : IDisposable
     {
         long trainable = parameters.Sum(p => p.Value.NumberOfElements);
         long all = model.NamedParameters().Sum(p => p.Value.NumberOfElements) + (model.IsFullyTrained ? 0 : trainable);
-        return new TrainingStarted(trainable, all, plan.TotalSteps, state.Step, plan.MicroBatchesPerEpoch, summary.Documents, summary.Tokens, summary.Targets);
+        return new TrainingStarted(trainable, all, plan.TotalSteps, state.Step, plan.MicroBatchesPerEpoch, summary.Documents, summary.Tokens, summary.Targets)
+        {
+            EvaluatedStep = state.EvaluatedStep,
+            Groups = TrainedParameterGroups.Of(parameters),
+        };
     }
 
     /// <summary>One optimizer step: gradients of all its micro-batches, each item with the same weight, then clipping and the update. False: cancelled, nothing has changed.</summary>
@@ -204,6 +210,7 @@ public sealed class Trainer : IDisposable
             loss += objective.Backward(batches[i], items);
         }
 
+        IReadOnlyList<double>? norms = GradientNorms.IsDue(step + 1, plan.TotalSteps, options.GradientHistograms) ? GradientNorms.Of(parameters) : null;
         double gradNorm;
         using (StepClock.Optimizer())
             gradNorm = optimizer.CollectGradients();
@@ -226,7 +233,11 @@ public sealed class Trainer : IDisposable
         long tokens = batches.Sum(b => (long)b.TokenCount);
         double tokensPerSecond = meter.StepEnds(tokens);
         bool shouldLog = done % Math.Max(1, options.LoggingSteps) == 0 || done == plan.TotalSteps;
-        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog) { Preference = objective.TakePreferences() };
+        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog)
+        {
+            Preference = objective.TakePreferences(),
+            GradientNorms = norms,
+        };
         metrics.Write(result);
         observer.Stepped(result);
         return true;
@@ -270,8 +281,9 @@ public sealed class Trainer : IDisposable
         int from = back?.Step ?? 0;
         observer.Report(Diagnostic.Warning("LB0615", string.Create(
             System.Globalization.CultureInfo.InvariantCulture, $"{place} Back to step {from} with {factor:G3} times the rate ({count} of {policy.MostInterventions}).")));
-        state = (back ?? InitialState()) with { TotalSteps = plan.TotalSteps, RateFactor = factor, Interventions = count };
+        state = (back ?? InitialState()) with { TotalSteps = plan.TotalSteps, RateFactor = factor, Interventions = count, StartEvaluation = state.StartEvaluation };
         metrics.BackTo(state.Step, state.EvaluatedStep);
+        observer.WentBack(state.Step, state.EvaluatedStep);
         return true;
     }
 
@@ -293,6 +305,24 @@ public sealed class Trainer : IDisposable
         if (state.Step > 0 && IsCheckpointDue)
             SaveCheckpoint(metrics);
         return true;
+    }
+
+    /// <summary>What training starts from. It decides about nothing: not the best state, not early stopping. False: cancelled.</summary>
+    private bool EvaluateStart(CancellationToken cancellation)
+    {
+        if (!options.EvalOnStart || evaluation is null || state.Step > 0)
+            return true;
+        try
+        {
+            EvaluationResult start = objective.Evaluate(evaluation, options.EvaluationBatchTokens, cancellation);
+            state = state with { StartEvaluation = start };
+            observer.Evaluated(new EvaluationMetrics(0, plan.TotalSteps, start.Loss, start.Perplexity, start.Tokens, IsBest: false) { Preference = start.Preference });
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
     }
 
     private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
@@ -341,7 +371,10 @@ public sealed class Trainer : IDisposable
         string written = checkpoints.WriteResult(model);
         TrainingResult result = new(
             state.Step < plan.TotalSteps ? TrainingOutcome.StoppedEarly : TrainingOutcome.Completed,
-            state.Step, plan.TotalSteps, lastLoss, state.BestStep, state.BestEvalLoss, written);
+            state.Step, plan.TotalSteps, lastLoss, state.BestStep, state.BestEvalLoss, written)
+        {
+            StartEvaluation = state.StartEvaluation,
+        };
         observer.Finished(result);
         return result;
     }

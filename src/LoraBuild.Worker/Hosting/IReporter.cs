@@ -12,6 +12,9 @@ public interface IReporter : IDiagnosticSink
     /// <summary>What becomes of warnings; findings that are reported pass through it.</summary>
     WarningPolicy Warnings { get; }
 
+    /// <summary>Whether progress is one line that is drawn anew: then it may come as often as there is some.</summary>
+    bool IsLive => false;
+
     void Message(string text);
 
     /// <param name="text">The line for people.</param>

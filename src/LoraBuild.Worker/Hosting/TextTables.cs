@@ -21,6 +21,21 @@ internal static class TextTables
         return console;
     }
 
+    /// <summary>A table as lines of text, numbers to the right; the first column names the row.</summary>
+    public static string Text(IReadOnlyList<string> columns, IReadOnlyList<IReadOnlyList<string>> rows)
+    {
+        Table table = Create([.. columns]);
+        foreach (TableColumn column in table.Columns.Skip(1))
+            column.RightAligned();
+        foreach (IReadOnlyList<string> row in rows)
+            table.AddRow([.. row.Select(cell => new Text(cell))]);
+        using StringWriter text = new() { NewLine = "\n" };
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, ColorSystem = ColorSystemSupport.NoColors, Interactive = InteractionSupport.No });
+        console.Profile.Width = WidthOfFiles;
+        console.Write(table);
+        return string.Join('\n', text.ToString().Split('\n').Select(line => line.TrimEnd()).Where(line => line.Length > 0));
+    }
+
     public static Table Create(params string[] columns)
     {
         Table table = new() { Border = TableBorder.Simple };

@@ -1,15 +1,11 @@
 // EvaluatePerplexity: loss and perplexity on held-out tokens before and after training → evaluations/trained.json; answers → samples.md.
 using System.Globalization;
-using LoraBuild.Core.Chat;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Recipes;
-using LoraBuild.Core.Tokenizers;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
-using LoraBuild.Engine.Generation;
 using LoraBuild.Engine.Models;
-using LoraBuild.Worker.Generation;
 
 namespace LoraBuild.Worker.Stages;
 
@@ -21,7 +17,7 @@ internal static class EvaluateWork
         TokenDocuments documents = StageTokens.Read(work.Layout, "eval").BetterAnswers();
         if (documents.Count == 0)
             throw NothingHeldOut(recipe);
-        SampleAnswers? samples = SampleAnswers.Create(work);
+        SampleAnswers? samples = SampleAnswers.Create(work, SampleQuestions.Of(recipe, work.Layout), recipe.Evaluate.MaxNewTokens);
         using CausalLM model = CausalLM.Load(work.BaseModel(), new LoadOptions
         {
             Device = compute.Device,
@@ -69,38 +65,5 @@ internal static class EvaluateWork
             "LB0833",
             "there is no held-out document to measure on. Set dataset.split.eval above 0 (0.1 is common), or name dataset.split.eval_sources; more documents help where the fraction of a small set is empty.",
             place.File, place.Line, place.Column);
-    }
-
-    /// <summary>The questions of samples.md and how they are put to a model.</summary>
-    private sealed class SampleAnswers(Tokenizer tokenizer, ChatTemplate template, IReadOnlyList<SampleQuestion> questions, GenerationOptions options, DateTime now)
-    {
-        /// <returns>Null where there is nothing to ask, or no chat template to ask it with.</returns>
-        public static SampleAnswers? Create(StageWork work)
-        {
-            IReadOnlyList<SampleQuestion> questions = SampleQuestions.Of(work.Recipe, work.Layout);
-            if (questions.Count == 0)
-                return null;
-            string directory = work.TokenizerDirectory();
-            Tokenizer tokenizer = Tokenizer.Load(directory);
-            if (work.Recipe.Template.ChatTemplate == "auto" && tokenizer.ChatTemplateSource is null)
-                return null;
-            ChatTemplate template = TemplateChoice.Load(work.Recipe.Template.ChatTemplate, tokenizer, directory, work.Recipe.PlaceOf("template.chat_template"));
-            return new SampleAnswers(tokenizer, template, questions, new GenerationOptions { MaxNewTokens = work.Recipe.Evaluate.MaxNewTokens, Seed = work.Recipe.Seed }, work.Recipe.Template.Now);
-        }
-
-        public IReadOnlyList<string> Answer(CausalLM model, CancellationToken cancellation)
-        {
-            TextModel text = TextModel.Create(model, tokenizer);
-            return [.. questions.Select(question =>
-            {
-                ChatSession session = new(text, template, options) { Now = now };
-                if (question.System is not null)
-                    session.AddSystem(question.System);
-                return session.Ask(question.Text, null, cancellation);
-            })];
-        }
-
-        public IReadOnlyList<Sample> Report(IReadOnlyList<string> before, IReadOnlyList<string> after) =>
-            [.. questions.Select((question, i) => new Sample(question.Text, before[i], after[i], question.Expected))];
     }
 }

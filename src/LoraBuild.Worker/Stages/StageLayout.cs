@@ -23,6 +23,12 @@ public sealed class StageLayout(string root)
 
     public string Metrics => In("metrics.jsonl");
 
+    /// <summary>Answers to the sample questions at each evaluation of a training run.</summary>
+    public string TrainingSamples => In("samples.jsonl");
+
+    /// <summary>TensorBoard's event files.</summary>
+    public string TensorBoard => In("tensorboard");
+
     /// <summary>What the stage evaluate measured: base and adapter.</summary>
     public string Evaluation => In("evaluations/trained.json");
 

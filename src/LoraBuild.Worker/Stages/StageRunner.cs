@@ -140,6 +140,8 @@ public sealed class StageRunner(Recipe recipe, StageLayout layout, IReadOnlyList
 
         public WarningPolicy Warnings => inner.Warnings;
 
+        public bool IsLive => inner.IsLive;
+
         public void Report(Diagnostic diagnostic)
         {
             if (Warnings.Apply(diagnostic) is { } told)

@@ -41,7 +41,8 @@ internal static class TrainWork
         string identity = $"{TrainIdentity.Of(recipe, work.State.Inputs)} {model.Dtype} {compute.Device}";
         TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming };
         Lint(recipe, model, train, evaluation, options, work.Reporter);
-        TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, new TrainingProgress(work.Reporter), work.Cancellation);
+        using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null);
+        TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);
         if (result.Outcome == TrainingOutcome.Cancelled)
             throw new OperationCanceledException(work.Cancellation);
         if (isFull)

@@ -7,17 +7,25 @@ using LoraBuild.Worker.Hosting;
 
 namespace LoraBuild.Worker.Stages;
 
-internal sealed class TrainingProgress(IReporter reporter) : ITrainingObserver
+/// <summary>A live line gets every step; a log gets one every <see cref="TrainOptions.LoggingSteps"/>, and tables as lines.</summary>
+/// <param name="summary">Of a finished run.</param>
+internal sealed class TrainingProgress(IReporter reporter, Func<TrainingResult, TrainingSummary> summary) : ITrainingObserver, ISampleObserver
 {
+    private const int LongestSample = 160;
+
     public void Report(Diagnostic diagnostic) => reporter.Report(diagnostic);
 
-    public void Started(TrainingStarted started) => reporter.Message(string.Create(
-        CultureInfo.InvariantCulture,
-        $"train: {started.TrainableParameters:N0} of {started.AllParameters:N0} parameters ({started.TrainablePercent:F2} %), {started.Documents:N0} documents, {started.TrainTokens:N0} tokens ({started.TargetTokens:N0} targets), {started.TotalSteps:N0} steps"));
+    public void Started(TrainingStarted started)
+    {
+        reporter.Message(string.Create(
+            CultureInfo.InvariantCulture,
+            $"train: {started.TrainableParameters:N0} of {started.AllParameters:N0} parameters ({started.TrainablePercent:F2} %), {started.Documents:N0} documents, {started.TrainTokens:N0} tokens ({started.TargetTokens:N0} targets), {started.TotalSteps:N0} steps"));
+        Show(TrainingTables.Parameters(started), TrainingTables.ParameterLines(started));
+    }
 
     public void Stepped(StepMetrics step)
     {
-        if (!step.ShouldLog)
+        if (!step.ShouldLog && !reporter.IsLive)
             return;
         reporter.Progress(
             string.Create(
@@ -40,12 +48,47 @@ internal sealed class TrainingProgress(IReporter reporter) : ITrainingObserver
         CultureInfo.InvariantCulture,
         $"train: step {evaluation.Step}/{evaluation.TotalSteps}  held-out loss {evaluation.Loss:F4}  perplexity {evaluation.Perplexity:F3}{(evaluation.IsBest ? "  (best so far)" : "")}"));
 
-    public void CheckpointSaved(CheckpointSaved checkpoint)
+    public void Sampled(IReadOnlyList<TrainingSample> samples)
     {
-        // In metrics and on the disk; a line each would only push the losses away.
+        foreach (TrainingSample sample in samples)
+            reporter.Message($"train:   “{Short(sample.Question)}” → “{Short(sample.Answer)}”");
     }
 
-    public void Finished(TrainingResult result) => reporter.Message(string.Create(
-        CultureInfo.InvariantCulture,
-        $"train: done after {result.Step} steps{(result.BestStep is { } best ? $", best held-out loss {result.BestEvalLoss:F4} at step {best}" : "")}"));
+    /// <summary>In metrics and on the disk; in a log a line each would only push the losses away.</summary>
+    public void CheckpointSaved(CheckpointSaved checkpoint)
+    {
+        if (reporter.IsLive)
+            reporter.Message($"train: step {checkpoint.Step}: checkpoint written");
+    }
+
+    public void Finished(TrainingResult result)
+    {
+        reporter.Message(string.Create(
+            CultureInfo.InvariantCulture,
+            $"train: done after {result.Step} steps{(result.BestStep is { } best ? $", best held-out loss {result.BestEvalLoss:F4} at step {best}" : "")}"));
+        TrainingSummary figures = summary(result);
+        reporter.Message(string.Create(
+            CultureInfo.InvariantCulture,
+            $"train: {figures.Tokens:N0} tokens in {Clock.Text(figures.Training)} of training ({figures.TokensPerSecond:N0} tokens/s), peak memory {figures.PeakMemoryBytes / 1e6:N0} MB"));
+        if (TrainingTables.BeforeAndAfter(figures) is { } table)
+            Show(table, TrainingTables.Lines(table));
+    }
+
+    private void Show(TextTable table, IEnumerable<string> lines)
+    {
+        if (reporter.IsLive)
+        {
+            reporter.Message(TextTables.Text(table.Columns, table.Rows));
+            return;
+        }
+
+        foreach (string line in lines)
+            reporter.Message(line);
+    }
+
+    private static string Short(string text)
+    {
+        string line = text.ReplaceLineEndings(" ").Trim();
+        return line.Length <= LongestSample ? line : line[..LongestSample] + "…";
+    }
 }

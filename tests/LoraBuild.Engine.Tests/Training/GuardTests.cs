@@ -28,6 +28,7 @@ public sealed class GuardTests
         Assert.Contains("4, 5, 6, 7", warning.Message, StringComparison.Ordinal);
         Assert.Contains("Back to step 0", warning.Message, StringComparison.Ordinal);
         Assert.Equal([1, 1, 2, 3, 4, 5, 6, 7, 8], observer.Steps.Select(s => s.Step));
+        Assert.Equal((0, 0), Assert.Single(observer.Returns));
         Assert.Equal(Enumerable.Range(1, 8), File.ReadLines(Path.Combine(output.Path, "metrics.jsonl")).Select(l => (int)JsonNode.Parse(l)!["step"]!));
 
         TinyRun.Run(plain.Path, Enormous with { LearningRate = 1e30 * 1e-33 }, new RecordingObserver(), hasEvaluation: false);

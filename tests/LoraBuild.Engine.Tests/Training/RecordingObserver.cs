@@ -14,6 +14,8 @@ internal sealed class RecordingObserver : ITrainingObserver
 
     public List<CheckpointSaved> Checkpoints { get; } = [];
 
+    public List<(int Step, int EvaluatedStep)> Returns { get; } = [];
+
     public List<Diagnostic> Messages { get; } = [];
 
     public TrainingResult? Result { get; private set; }
@@ -39,6 +41,8 @@ internal sealed class RecordingObserver : ITrainingObserver
     }
 
     public void CheckpointSaved(CheckpointSaved checkpoint) => Checkpoints.Add(checkpoint);
+
+    public void WentBack(int step, int evaluatedStep) => Returns.Add((step, evaluatedStep));
 
     public void Finished(TrainingResult result) => Result = result;
 
