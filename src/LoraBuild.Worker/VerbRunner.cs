@@ -20,7 +20,7 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
     {
         StreamWriter? output = hasEvents ? host.OpenOutput() : null;
         WarningPolicy warnings = options is null ? WarningPolicy.Default : SharedOptions.WarningsOf(options);
-        IReporter reporter = output is null ? new TextReporter(host.Error, warnings) : new EventReporter(output, warnings);
+        IReporter reporter = output is null ? (IReporter?)OnTerminal(warnings) ?? new TextReporter(host.Error, warnings) : new EventReporter(output, warnings);
         if (hasEvents && options is not null)
             ProcessSignals.CancelAtEndOf(host.Input, cancellation);
         try
@@ -64,9 +64,15 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
         }
         finally
         {
+            (reporter as IDisposable)?.Dispose();
             output?.Flush();
         }
     }
+
+    /// <summary>https://no-color.org: any value that is not empty.</summary>
+    private TerminalReporter? OnTerminal(WarningPolicy warnings) => host.IsLive
+        ? new TerminalReporter(host.Error, width: null, hasColor: string.IsNullOrEmpty(host.Environment("NO_COLOR")), TimeProvider.System, warnings)
+        : null;
 
     /// <summary>A native library that is missing may show first in a type's initialiser.</summary>
     private static T? Inner<T>(Exception e)

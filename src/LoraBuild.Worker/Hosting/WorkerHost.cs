@@ -11,13 +11,19 @@ public sealed record WorkerHost(Stream Input, Stream Output, TextWriter Error, F
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false);
 
+    /// <summary>Whether standard error is a terminal that can draw a line anew.</summary>
+    public bool IsLive { get; init; }
+
     public static WorkerHost OfProcess() => new(
         Console.OpenStandardInput(),
         Console.OpenStandardOutput(),
         TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), Utf8) { AutoFlush = true }),
         System.Environment.GetEnvironmentVariable,
         Directory.GetCurrentDirectory(),
-        !Console.IsOutputRedirected);
+        !Console.IsOutputRedirected)
+    {
+        IsLive = !Console.IsErrorRedirected && System.Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb"),
+    };
 
     /// <summary>A writer over <see cref="Output"/>; the caller flushes or disposes it.</summary>
     public StreamWriter OpenOutput() => new(Output, Utf8, 1 << 16, leaveOpen: true) { NewLine = "\n" };
