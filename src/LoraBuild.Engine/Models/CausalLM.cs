@@ -13,23 +13,25 @@ public sealed class CausalLM : IDisposable
 {
     public const string WeightsFileName = ModelFiles.SingleFileName;
 
-    private readonly OrderedDictionary<string, Tensor> weights;
+    private readonly LoadedWeights weights;
     private readonly DecoderLayer[] layers;
     private readonly RopeTables[] ropes;
     private readonly AttentionMasks masks = new();
     private readonly WeightSlot finalNorm;
 
-    private CausalLM(string directory, ModelConfig config, DecoderSpec spec, OrderedDictionary<string, Tensor> weights, bool isFullyTrained)
+    private CausalLM(string directory, ModelConfig config, DecoderSpec spec, LoadedWeights weights, bool isFullyTrained)
     {
         ModelDirectory = directory;
         Config = config;
         Spec = spec;
         this.weights = weights;
         IsFullyTrained = isFullyTrained;
-        Dictionary<string, WeightSlot> slots = weights.ToDictionary(w => w.Key, w => new WeightSlot(w.Key, w.Value));
+        Dictionary<string, WeightSlot> slots = weights.Tensors.ToDictionary(w => w.Key, w => new WeightSlot(w.Key, w.Value));
+        foreach ((string name, IFrozenWeight frozen) in weights.Frozen)
+            slots.Add(name, new WeightSlot(name, frozen));
         string embedding = ParameterLayout.EmbeddingPath(spec), head = ParameterLayout.HeadPath;
         if (spec.IsHeadTied)
-            slots.Add($"{head}.weight", new WeightSlot($"{head}.weight", weights[$"{embedding}.weight"]));
+            slots.Add($"{head}.weight", new WeightSlot($"{head}.weight", weights.Tensors[$"{embedding}.weight"]));
         Slots = slots;
         Embedding = new EmbeddingLayer(embedding, slots[$"{embedding}.weight"], spec.PaddingId);
         layers = [.. Enumerable.Range(0, spec.Layers.Count).Select(i => new DecoderLayer(spec, i, slots))];
@@ -95,14 +97,16 @@ public sealed class CausalLM : IDisposable
             throw new DiagnosticException("LB0506", "the arithmetic would be in float16 on a CPU, which libtorch does not have; use float32 (the default; float16 weights are widened) or bfloat16", directory);
         ModelConfig config = ModelConfig.Load(directory);
         DecoderSpec spec = DecoderFamilies.Describe(config);
-        OrderedDictionary<string, Tensor> weights = options.RandomWeights ? RandomWeights.Create(spec, options) : WeightLoader.Load(directory, spec, options);
+        if (options.Quantization is not null && (options.RandomWeights || options.RequiresGrad))
+            throw new ArgumentException("weights that are trained or random are not quantised", nameof(options));
+        LoadedWeights weights = options.RandomWeights ? new LoadedWeights(RandomWeights.Create(spec, options)) : WeightLoader.Load(directory, spec, options);
         return new CausalLM(directory, config, spec, weights, options.RequiresGrad);
     }
 
     /// <summary>A frozen model over weights that came from elsewhere.</summary>
     /// <param name="weights">As <see cref="ParameterLayout"/> names and orders them; owned by the model.</param>
     internal static CausalLM FromWeights(string directory, ModelConfig config, DecoderSpec spec, OrderedDictionary<string, Tensor> weights) =>
-        new(directory, config, spec, weights, isFullyTrained: false);
+        new(directory, config, spec, new LoadedWeights(weights), isFullyTrained: false);
 
     /// <param name="observe">Called with 0 and the input of the first layer, then with i + 1 and the output of layer i, each [P, hidden] and valid during the call.</param>
     /// <returns>[P, hidden] after the final norm, attached to the caller's dispose scope.</returns>
@@ -142,8 +146,11 @@ public sealed class CausalLM : IDisposable
         return logits.MoveToOuterDisposeScope();
     }
 
-    /// <summary>All weights with their Hugging Face names; a tied head is not listed. Modules that are trained as copies (<c>modules_to_save</c>) appear as they were.</summary>
-    public IEnumerable<(string Name, Tensor Value)> NamedParameters() => weights.Select(w => (w.Key, w.Value));
+    /// <summary>Of the model without an adapter, however its weights are held; tied weights once.</summary>
+    public long ParameterCount => weights.ParameterCount;
+
+    /// <summary>All weights that are plain tensors, with their Hugging Face names; a tied head is not listed. Modules that are trained as copies (<c>modules_to_save</c>) appear as they were.</summary>
+    public IEnumerable<(string Name, Tensor Value)> NamedParameters() => weights.Tensors.Select(w => (w.Key, w.Value));
 
     /// <summary>What an optimizer trains, in a fixed order: all weights by name in full fine-tuning, else the tensors of the attached adapter by their names in its file.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> TrainableParameters() =>
@@ -158,7 +165,9 @@ public sealed class CausalLM : IDisposable
     {
         using ModelFiles? source = ModelFiles.Exist(ModelDirectory) ? ModelFiles.Open(ModelDirectory) : null;
         WeightNames names = source is null ? WeightNames.Default(Spec) : WeightNames.Of(source, Spec);
-        List<TensorToWrite> tensors = [.. weights.Select(w => TensorTypes.ToWrite(names.InFiles(w.Key), w.Value, dtype))];
+        if (weights.Frozen.Count > 0)
+            throw new InvalidOperationException("a model whose weights are held as codes is not written as tensors");
+        List<TensorToWrite> tensors = [.. weights.Tensors.Select(w => TensorTypes.ToWrite(names.InFiles(w.Key), w.Value, dtype))];
         if (source is not null)
             tensors.AddRange(source.Tensors.Keys.Where(n => WeightNames.IsOfAnotherPart(n, Spec)).Select(n => TensorToWrite.CopyOf(source.FileOf(n), n)));
         SafetensorsWriter.Write(Path.Combine(directory, WeightsFileName), tensors, new Dictionary<string, string> { ["format"] = "pt" });
@@ -166,8 +175,7 @@ public sealed class CausalLM : IDisposable
 
     public void Dispose()
     {
-        foreach (Tensor weight in weights.Values)
-            weight.Dispose();
+        weights.Dispose();
         foreach (RopeTables rope in ropes)
             rope.Dispose();
         masks.Dispose();

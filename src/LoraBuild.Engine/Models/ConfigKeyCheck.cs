@@ -43,7 +43,7 @@ internal static partial class ConfigKeyCheck
         ["no_rope_layers"] = "null",
         ["partial_rotary_factor"] = "1",
         ["query_pre_attn_scalar"] = "null",
-        ["quantization_config"] = "null",
+        ["quantization_config"] = "null or bitsandbytes",
         ["residual_multiplier"] = "1",
         ["rope_interleaved"] = "false", // SmolLM2
         ["rope_local_base_freq"] = "null",
@@ -138,6 +138,8 @@ internal static partial class ConfigKeyCheck
 
     private static bool IsNeutral(string key, JsonNode? value) => value is null || IsFalse(value) || key switch
     {
+        // What it says of bits and blocks stands beside each weight, too, where the loader reads and checks it.
+        "quantization_config" => value is JsonObject quantization && quantization["quant_method"] is JsonValue method && method.TryGetValue(out string? named) && named == "bitsandbytes",
         "layer_types" => value is JsonArray kinds && kinds.All(k => k is JsonValue kind && kind.TryGetValue(out string? name) && name == "full_attention"),
         _ => value is JsonValue number && number.GetValueKind() == JsonValueKind.Number && number.TryGetValue(out double one) && one == 1 && NeutralValues[key] == "1",
     };

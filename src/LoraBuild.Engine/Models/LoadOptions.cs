@@ -1,4 +1,5 @@
 // How a model is brought into memory.
+using LoraBuild.Engine.Quantization;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -10,6 +11,12 @@ public sealed record LoadOptions
 
     /// <summary>Type of weights and arithmetic. Null: fp32 on a CPU, the stored type elsewhere.</summary>
     public ScalarType? Dtype { get; init; }
+
+    /// <summary>Compresses the linear weights of the layers; null: they are held as tensors, unless they are stored quantised.</summary>
+    public QuantizationOptions? Quantization { get; init; }
+
+    /// <summary>Where the arithmetic is fp32, linear weights of the layers that are stored as bf16 or fp16 stay so, mapped from the file, and are widened by tile inside each product. The results are the same.</summary>
+    public bool HoldsStoredType { get; init; }
 
     /// <summary>Full fine-tuning: every weight is trained, in memory of its own.</summary>
     public bool RequiresGrad { get; init; }

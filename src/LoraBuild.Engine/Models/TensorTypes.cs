@@ -15,6 +15,8 @@ public static class TensorTypes
         TensorDtype.BF16 => ScalarType.BFloat16,
         TensorDtype.I64 => ScalarType.Int64,
         TensorDtype.I32 => ScalarType.Int32,
+        TensorDtype.I8 => ScalarType.Int8,
+        TensorDtype.U8 => ScalarType.Byte,
         _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "no tensor of this type is computed with"),
     };
 

@@ -1,7 +1,8 @@
 // Brings the tensors of a model directory into memory: mapped where nothing has to change, copied otherwise.
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
-using LoraBuild.Core.IO;
+using LoraBuild.Core.Formats.BitsAndBytes;
+using LoraBuild.Engine.Quantization;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -13,7 +14,7 @@ internal sealed class WeightLoader : IDisposable
     private readonly ModelFiles files;
     private readonly DecoderSpec spec;
     private readonly WeightNames names;
-    private readonly Dictionary<(SafetensorsFile File, ScalarType Type), Tensor> maps = [];
+    private readonly MappedTensors maps = new();
 
     private WeightLoader(ModelFiles files, DecoderSpec spec)
     {
@@ -22,26 +23,43 @@ internal sealed class WeightLoader : IDisposable
         names = WeightNames.Of(files, spec);
     }
 
-    /// <returns>By Hugging Face name, in the order of <see cref="ParameterLayout.All"/>; detached from dispose scopes, owned by the caller.</returns>
-    /// <exception cref="DiagnosticException">LB0510 missing, LB0511 unexpected, LB0512 another shape, LB0513 a type that is not built; all of a model together.</exception>
-    public static OrderedDictionary<string, Tensor> Load(string directory, DecoderSpec spec, LoadOptions options)
+    /// <returns>In the order of <see cref="ParameterLayout.All"/>; detached from dispose scopes, owned by the caller.</returns>
+    /// <exception cref="DiagnosticException">LB0510 missing, LB0511 unexpected, LB0512 another shape, LB0513 a type that is not built; all of a model together. LB0414, LB0514: quantised weights that cannot be used.</exception>
+    public static LoadedWeights Load(string directory, DecoderSpec spec, LoadOptions options)
     {
         using ModelFiles files = ModelFiles.Open(directory);
         using WeightLoader loader = new(files, spec);
-        loader.Check();
-        OrderedDictionary<string, Tensor> weights = [];
-        foreach (ParameterShape parameter in ParameterLayout.All(spec))
-            weights.Add(parameter.Name, loader.LoadOne(parameter, options));
+        loader.Check(options);
+        Device device = options.Device ?? CPU;
+        ParameterShape[] parameters = [.. ParameterLayout.All(spec)];
+        string[] toEncode = options.Quantization is null ? [] : [.. parameters.Where(loader.IsLayerLinear).Select(p => loader.names.InFiles(p.Name)).Where(n => PackedWeight.Find(files, n) is null)];
+        using QuantizedLoader quantized = new(files, options.Quantization, toEncode, options.Quantization?.ComputeType ?? options.Dtype ?? ScalarType.Float32, device, loader.maps);
+        LoadedWeights weights = new([]);
+        try
+        {
+            foreach (ParameterShape parameter in parameters)
+            {
+                if (loader.IsLayerLinear(parameter) && ((IFrozenWeight?)quantized.Load(loader.names.InFiles(parameter.Name)) ?? loader.LoadStored(parameter, options)) is { } frozen)
+                    weights.Frozen.Add(parameter.Name, frozen);
+                else
+                    weights.Tensors.Add(parameter.Name, loader.LoadOne(parameter, options));
+            }
+        }
+        catch
+        {
+            weights.Dispose();
+            throw;
+        }
+
         return weights;
     }
 
-    public void Dispose()
-    {
-        foreach (Tensor map in maps.Values)
-            map.Dispose();
-    }
+    public void Dispose() => maps.Dispose();
 
-    private void Check()
+    /// <summary>All linear weights but the head's.</summary>
+    private bool IsLayerLinear(ParameterShape parameter) => parameter.Kind == ParameterKind.LinearWeight && parameter.ModulePath != ParameterLayout.HeadPath;
+
+    private void Check(LoadOptions options)
     {
         DiagnosticBag findings = new();
         HashSet<string> expected = [];
@@ -52,10 +70,12 @@ internal sealed class WeightLoader : IDisposable
             expected.Add(name);
             if (!files.Tensors.TryGetValue(name, out TensorEntry? entry))
                 missing.Add($"'{name}' {TensorShapes.Text(parameter.Shape)}");
+            else if (PackedWeight.Find(files, name) is { } packed)
+                CheckPacked(packed, parameter, options, findings);
             else if (!entry.Shape.AsSpan().SequenceEqual(parameter.Shape.ToArray()))
                 findings.Report(Diagnostic.Error("LB0512", $"the tensor '{name}' has the shape {entry.ShapeText}, config.json asks for {TensorShapes.Text(parameter.Shape)}; weights and config.json belong to different models", files.FileOf(name).Path));
             else if (!entry.Dtype.IsFloat())
-                findings.Report(Diagnostic.Error("LB0513", $"the tensor '{name}' is stored as {entry.Dtype.SafetensorsName()}; only F32, F16, BF16 and F64 weights can be loaded. Use an unquantised copy of the model", files.FileOf(name).Path));
+                findings.Report(Diagnostic.Error("LB0513", $"the tensor '{name}' is stored as {entry.Dtype.SafetensorsName()}; only F32, F16, BF16 and F64 weights, and those of bitsandbytes, can be loaded. Use an unquantised copy of the model", files.FileOf(name).Path));
         }
 
         if (missing.Count > 0)
@@ -63,11 +83,22 @@ internal sealed class WeightLoader : IDisposable
 
         foreach (string name in files.Tensors.Keys)
         {
-            if (!expected.Contains(name) && !IsLeftOut(name))
+            if (!expected.Contains(name) && !IsLeftOut(name) && !PackedWeight.IsPart(files, name))
                 findings.Report(Diagnostic.Error("LB0511", $"the tensor '{name}' {files.Tensors[name].ShapeText} has no place in a {spec.ModelType} model with this config.json, so the results would be wrong without it; mend config.json ({(IsHead(name) ? "tie_word_embeddings is true, but this head differs from the embedding: set it to false, or remove the tensor" : "a bias that is switched off?")})", files.FileOf(name).Path));
         }
 
         findings.ThrowIfErrors();
+    }
+
+    private void CheckPacked(PackedWeight packed, ParameterShape parameter, LoadOptions options, DiagnosticBag findings)
+    {
+        string file = files.FileOf(packed.Name).Path;
+        if (!packed.Shape.AsSpan().SequenceEqual(parameter.Shape.ToArray()))
+            findings.Report(Diagnostic.Error("LB0512", $"the quantised weight '{packed.Name}' has the shape {TensorShapes.Text(packed.Shape)}, config.json asks for {TensorShapes.Text(parameter.Shape)}; weights and config.json belong to different models", file));
+        else if (options.RequiresGrad)
+            findings.Report(Diagnostic.Error("LB0514", $"the weight '{packed.Name}' is stored as {packed.Code.Name()}, and full fine-tuning trains weights, which codes cannot be; train an adapter, or take an unquantised copy of the model", file));
+        else if (options.Quantization is { } asked && asked.Code != packed.Code)
+            findings.Report(Diagnostic.Error("LB0514", $"the weight '{packed.Name}' is stored as {packed.Code.Name()}, and {asked.Code.Name()} is asked for; take an unquantised copy of the model, or ask for {packed.Code.Name()} or for none", file));
     }
 
     /// <summary>A copy of the tied embedding, buffers that old versions saved, and parts of the model that are not text.</summary>
@@ -95,10 +126,23 @@ internal sealed class WeightLoader : IDisposable
         return isEqual;
     }
 
+    /// <summary>A narrow weight as it is stored, where the arithmetic is wider and the options want it so.</summary>
+    private StoredWeight? LoadStored(ParameterShape parameter, LoadOptions options)
+    {
+        TensorEntry entry = files.Tensors[names.InFiles(parameter.Name)];
+        ScalarType arithmetic = options.Dtype ?? ScalarType.Float32;
+        if (!options.HoldsStoredType || options.RequiresGrad || arithmetic != ScalarType.Float32 || entry.Dtype is not (TensorDtype.BF16 or TensorDtype.F16))
+            return null;
+        using Tensor mapped = maps.Read(files.FileOf(entry.Name), entry);
+        return new StoredWeight(TensorTypes.Converted(mapped, mapped.dtype, options.Device ?? CPU));
+    }
+
     private Tensor LoadOne(ParameterShape parameter, LoadOptions options)
     {
         string name = names.InFiles(parameter.Name);
-        using Tensor stored = MapOrCopy(files.FileOf(name), files.Tensors[name]);
+        using Tensor stored = PackedWeight.Find(files, name) is { } packed
+            ? tensor(packed.Read(files, 0, packed.Shape[0]), packed.Shape) // a head or embedding that was quantised: plain tensors all the same
+            : maps.Read(files.FileOf(name), files.Tensors[name]);
         Device device = options.Device ?? CPU;
         ScalarType type = options.Dtype ?? (device.type == DeviceType.CPU ? ScalarType.Float32 : stored.dtype);
         // Weights that are written to live in memory of their own, not in pages of the file.
@@ -107,27 +151,5 @@ internal sealed class WeightLoader : IDisposable
             return placed;
         Tensor trained = new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope();
         return trained;
-    }
-
-    /// <summary>The tensor in its stored type. A mapped tensor keeps the mapping alive after this object is gone.</summary>
-    private Tensor MapOrCopy(SafetensorsFile file, TensorEntry entry)
-    {
-        ScalarType type = TensorTypes.ScalarTypeOf(entry.Dtype);
-        if (entry.FileOffset % entry.Dtype.ByteSize() != 0)
-        {
-            Tensor copy = empty(entry.Shape, dtype: type);
-            copy.bytes = file.GetBytes(entry.Name).ToArray();
-            return copy;
-        }
-
-        if (!maps.TryGetValue((file, type), out Tensor? map))
-        {
-            long elements = LinkedFile.Length(file.Path)!.Value / entry.Dtype.ByteSize();
-            map = from_file(file.Path, shared: false, size: elements, dtype: type).DetachFromDisposeScope();
-            maps.Add((file, type), map);
-        }
-
-        using Tensor flat = map.narrow(0, entry.FileOffset / entry.Dtype.ByteSize(), entry.ElementCount);
-        return flat.view(entry.Shape);
     }
 }

@@ -180,7 +180,7 @@ public sealed class Trainer : IDisposable
     private TrainingStarted Describe(TrainingDataSummary summary)
     {
         long trainable = parameters.Sum(p => p.Value.NumberOfElements);
-        long all = model.NamedParameters().Sum(p => p.Value.NumberOfElements) + (model.IsFullyTrained ? 0 : trainable);
+        long all = model.ParameterCount + (model.IsFullyTrained ? 0 : trainable);
         return new TrainingStarted(trainable, all, plan.TotalSteps, state.Step, plan.MicroBatchesPerEpoch, summary.Documents, summary.Tokens, summary.Targets)
         {
             EvaluatedStep = state.EvaluatedStep,

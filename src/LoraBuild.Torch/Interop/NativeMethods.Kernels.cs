@@ -19,4 +19,17 @@ internal static partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int lb_rms_norm(TensorHandle x, TensorHandle weight, double eps, double offset, out nint result);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_frozen_weight_new(
+        in FrozenWeightInfo info, TensorHandle codes, TensorHandle scales, TensorHandle nestedScales, TensorHandle nestedMap, float[] table, out nint weight);
+
+    [LibraryImport(Library)]
+    internal static partial void lb_frozen_weight_free(nint weight);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_frozen_weight_rows(FrozenWeightHandle weight, long first, long count, out nint rows);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_tiled_linear(FrozenWeightHandle weight, TensorHandle x, TensorHandle bias, out nint result);
 }

@@ -52,7 +52,7 @@ internal static class TrainWork
 
     private static void Lint(Recipe recipe, CausalLM model, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, IDiagnosticSink sink)
     {
-        long parameters = model.NamedParameters().Sum(p => p.Value.NumberOfElements);
+        long parameters = model.ParameterCount;
         foreach (Diagnostic finding in TrainingLints.Check(recipe, new LintFacts(parameters, Trainer.UnitsOf(train, options), train, evaluation)))
             sink.Report(finding);
     }

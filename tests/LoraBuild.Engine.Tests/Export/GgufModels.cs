@@ -43,7 +43,7 @@ internal static class GgufModels
     public static string Sha256(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
 
     /// <summary>golden/gguf README, "models": a hash of name, seed and index, scaled.</summary>
-    private static byte[] Values(string name, long count, ulong seed, double center, double scale, TensorDtype dtype)
+    public static float[] Formula(string name, long count, ulong seed, double center, double scale)
     {
         const ulong Golden64 = 0x9E3779B97F4A7C15;
         ulong hash = 0xCBF29CE484222325;
@@ -61,8 +61,13 @@ internal static class GgufModels
             values[i] = (float)(center + (scale * ((2 * u) - 1)));
         }
 
+        return values;
+    }
+
+    private static byte[] Values(string name, long count, ulong seed, double center, double scale, TensorDtype dtype)
+    {
         byte[] bytes = new byte[count * dtype.ByteSize()];
-        FloatConversion.FromFloat32(dtype, values, bytes);
+        FloatConversion.FromFloat32(dtype, Formula(name, count, seed, center, scale), bytes);
         return bytes;
     }
 }

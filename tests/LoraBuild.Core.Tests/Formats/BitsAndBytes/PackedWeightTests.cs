@@ -35,7 +35,7 @@ public sealed class PackedWeightTests
         Random random = new(3);
         float[] values = [.. Enumerable.Range(0, 33 * 50).Select(_ => (float)(random.NextDouble() - 0.5))];
         using TemporaryFolder folder = new();
-        SafetensorsWriter.Write(folder.File(ModelFiles.SingleFileName), [.. PackedTensors.Of("m.weight", code, values, 33, 50, 64, isNested, TensorDtype.BF16), TensorToWrite.FromFloat32("norm.weight", [1], new float[1])]);
+        SafetensorsWriter.Write(folder.File(ModelFiles.SingleFileName), [.. PackedArrays.Encode(code, values, [33, 50], 64, isNested).ToWrite("m.weight", TensorDtype.BF16), TensorToWrite.FromFloat32("norm.weight", [1], new float[1])]);
         using ModelFiles files = ModelFiles.Open(folder.Path);
         PackedWeight weight = PackedWeight.Find(files, "m.weight")!;
         Assert.Equal([33, 50], weight.Shape);
@@ -54,7 +54,7 @@ public sealed class PackedWeightTests
         using TemporaryFolder folder = new();
         SafetensorsWriter.Write(
             folder.File("x.safetensors"),
-            [.. PackedTensors.Of("nested.weight", WeightCode.Nf4, new float[48 * 96], 48, 96, 64, true, TensorDtype.BF16), .. PackedTensors.Of("plain.weight", WeightCode.Nf4, new float[48 * 96], 48, 96, 64, false, TensorDtype.BF16)]);
+            [.. PackedArrays.Encode(WeightCode.Nf4, new float[48 * 96], [48, 96], 64, true).ToWrite("nested.weight", TensorDtype.BF16), .. PackedArrays.Encode(WeightCode.Nf4, new float[48 * 96], [48, 96], 64, false).ToWrite("plain.weight", TensorDtype.BF16)]);
         using SafetensorsFile written = SafetensorsFile.Open(folder.File("x.safetensors"));
         Assert.Equal(golden.Tensors.Keys, written.Tensors.Keys);
         foreach ((string name, TensorEntry entry) in golden.Tensors.Where(t => !t.Key.Contains("quant_state")))
@@ -76,7 +76,7 @@ public sealed class PackedWeightTests
     [InlineData("block", "blocksize")]
     public void Parts_that_do_not_fit_are_told_with_the_weights_name(string damage, string told)
     {
-        List<TensorToWrite> tensors = [.. PackedTensors.Of("m.weight", WeightCode.Nf4, new float[64 * 8], 64, 8, 64, true, TensorDtype.F32)];
+        List<TensorToWrite> tensors = [.. PackedArrays.Encode(WeightCode.Nf4, new float[64 * 8], [64, 8], 64, true).ToWrite("m.weight", TensorDtype.F32)];
         const string State = "m.weight.quant_state.bitsandbytes__nf4";
         switch (damage)
         {
