@@ -1,4 +1,7 @@
-// Causal attention inside each document in TorchSharp calls: what a fused kernel has to equal.
+// Causal attention inside each document: the fused kernel where it fits, else the same in TorchSharp calls, which is what the kernel has to equal.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models.Kernels;
@@ -6,7 +9,7 @@ namespace LoraBuild.Engine.Models.Kernels;
 /// <summary>softmax(cap(scale · Q Kᵀ) + mask) V with grouped key/value heads. Scores and softmax in fp32.</summary>
 public static class Attention
 {
-    /// <summary>Attention of a packed batch: documents of equal length that stand beside each other are one batched product, others a product each.</summary>
+    /// <summary>Attention of a packed batch.</summary>
     /// <param name="query">[P, heads, headDim].</param>
     /// <param name="key">[P, keyValueHeads, headDim].</param>
     /// <param name="value">[P, keyValueHeads, headDim].</param>
@@ -17,6 +20,20 @@ public static class Attention
     /// <param name="window">Query i sees keys j with i − window &lt; j ≤ i; null: all j ≤ i.</param>
     /// <returns>[P, heads · headDim].</returns>
     public static Tensor Packed(
+        Tensor query, Tensor key, Tensor value, IReadOnlyList<DocumentRun> runs, AttentionMasks masks, double scale, double? softcap, int? window)
+    {
+#if NATIVE_KERNELS
+        if (Fits(query))
+        {
+            long[] starts = Starts(runs);
+            return FusedAttention.Packed(query, key, value, starts, starts, scale, softcap, window);
+        }
+#endif
+        return PackedReference(query, key, value, runs, masks, scale, softcap, window);
+    }
+
+    /// <summary>Documents of equal length that stand beside each other are one batched product, others a product each.</summary>
+    internal static Tensor PackedReference(
         Tensor query, Tensor key, Tensor value, IReadOnlyList<DocumentRun> runs, AttentionMasks masks, double scale, double? softcap, int? window)
     {
         if (runs.Count == 1)
@@ -56,8 +73,29 @@ public static class Attention
         int first = window is int size ? Math.Max(0, keys - newTokens - size + 1) : 0;
         using Tensor k = key.narrow(0, first, keys - first);
         using Tensor v = value.narrow(0, first, keys - first);
+#if NATIVE_KERNELS
+        // One token alone is a product with a vector; the kernel would repack all keys for it.
+        if (newTokens > 1 && Fits(query))
+            return FusedAttention.Packed(query, k, v, [0, newTokens], [0, keys - first], scale, softcap, window);
+#endif
         return Blocks(query, k, v, 1, newTokens, keys - first, masks, scale, softcap, window);
     }
+
+#if NATIVE_KERNELS
+    private static bool Fits(Tensor query) => FusedKernels.Fit(query) && query.shape[^1] <= FusedAttention.WidestHead;
+
+    private static long[] Starts(IReadOnlyList<DocumentRun> runs)
+    {
+        List<long> starts = [0];
+        foreach (DocumentRun run in runs)
+        {
+            for (int i = 0; i < run.Documents; i++)
+                starts.Add(starts[^1] + run.Length);
+        }
+
+        return [.. starts];
+    }
+#endif
 
     private static Tensor Run(
         Tensor query, Tensor key, Tensor value, int documents, int length, AttentionMasks masks, double scale, double? softcap, int? window) =>

@@ -1,4 +1,7 @@
-// Rotary position embedding in TorchSharp calls: what a fused kernel has to equal.
+// Rotary position embedding: the fused kernel where it fits, else the same in TorchSharp calls, which is what the kernel has to equal.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models.Kernels;
@@ -11,6 +14,15 @@ public static class Rope
     /// <param name="sin">[P, 1, rotaryWidth / 2].</param>
     /// <returns>[P, heads, headDim]; components from rotaryWidth on are those of <paramref name="x"/>.</returns>
     public static Tensor Apply(Tensor x, Tensor cos, Tensor sin)
+    {
+#if NATIVE_KERNELS
+        if (FusedKernels.Fit(x))
+            return FusedAttention.Rotate(x, cos, sin);
+#endif
+        return Reference(x, cos, sin);
+    }
+
+    internal static Tensor Reference(Tensor x, Tensor cos, Tensor sin)
     {
         long headDim = x.shape[^1];
         long half = cos.shape[^1];
