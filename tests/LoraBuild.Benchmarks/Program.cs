@@ -11,6 +11,9 @@ switch (args)
     case ["optimizer", ..]:
         OptimizerBenchmark.Run(threads, Console.Out);
         return 0;
+    case ["kernels", ..]:
+        KernelBenchmark.Run(Number("--rounds", 15), threads, Console.Out);
+        return 0;
     case ["tokenize", ..]:
         return TokenizeCommand.Run(Text("--tokenizers"), Text("--only"), Text("--write-texts"), args.Contains("--hostile"), Number("--bytes", 5_000_000), Number("--runs", 5), Console.Out, Console.Error);
     case ["encode-gguf"]:
@@ -24,6 +27,7 @@ switch (args)
     default:
         Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
+        Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
         Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
         Console.Error.WriteLine("       encode-gguf");
         Console.Error.WriteLine("       export-gguf [--megabytes N] [--directory DIR] [--types TYPE,…] [--runs N]");
