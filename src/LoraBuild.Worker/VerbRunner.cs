@@ -1,6 +1,9 @@
 // The verb's boundary: chooses the reporter, and turns every way of ending into an exit code.
 using System.CommandLine;
+using System.Globalization;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Engine.Training;
+using LoraBuild.Engine.Training.Memory;
 using LoraBuild.Worker.Hosting;
 
 namespace LoraBuild.Worker;
@@ -54,6 +57,12 @@ public sealed class VerbRunner(WorkerHost host, CancellationTokenSource cancella
             string[] parts = missing.Message.Split(": ", 2);
             bool hasCode = parts.Length == 2 && parts[0].StartsWith("LB", StringComparison.Ordinal);
             reporter.Report(hasCode ? Diagnostic.Error(parts[0], parts[1]) : Diagnostic.Error("LB0812", missing.Message));
+            return CommandLine.Failed;
+        }
+        catch (Exception e) when (OutOfMemory.Is(e))
+        {
+            string asked = OutOfMemory.BytesAskedFor(e) is long bytes ? string.Create(CultureInfo.InvariantCulture, $" when {bytes / 1e6:N0} MB more were asked for") : "";
+            reporter.Report(Diagnostic.Error("LB0656", string.Create(CultureInfo.InvariantCulture, $"memory ran out{asked}; the process has had up to {ProcessMemory.PeakBytes() / 1e6:N0} MB. Free memory, hold the weights in a narrower type (base.dtype, base.quantization), or make batches smaller (evaluate.batch_tokens).")));
             return CommandLine.Failed;
         }
         catch (Exception e)

@@ -195,6 +195,7 @@ public sealed record TrainSection
 
     /// <summary>Only with <see cref="GradientCheckpointing"/>.</summary>
     public bool ActivationOffloading { get; init; }
+    public bool AutoFindBatchSize { get; init; }
     public int LoggingSteps { get; init; } = 1;
 
     /// <summary>Optimizer steps (≥ 1), or a fraction of the run (&lt; 1); 0 evaluates only at the end.</summary>

@@ -174,6 +174,7 @@ public static class RecipeKeys
         yield return keys.Key("group_by_length", Flag, s => s.GroupByLength, (s, v) => s with { GroupByLength = v }, "Whether documents of like length stand together in the shuffled order.", Train);
         yield return keys.Key("gradient_checkpointing", Flag, s => s.GradientCheckpointing, (s, v) => s with { GradientCheckpointing = v }, "Whether activations are computed again in the backward pass to save memory; the result has the same bytes.", Train);
         yield return keys.Key("activation_offloading", Flag, s => s.ActivationOffloading, (s, v) => s with { ActivationOffloading = v }, "Whether what gradient_checkpointing still keeps, the inputs of the layers, waits in a file in place of memory.", Train);
+        yield return keys.Key("auto_find_batch_size", Flag, s => s.AutoFindBatchSize, (s, v) => s with { AutoFindBatchSize = v }, "Whether as much of a step is computed at once as fits into memory, found by trying before the first step; the documents of a step stay.", Train);
         yield return keys.Key("logging_steps", Integer(1, common: "1–50"), s => s.LoggingSteps, (s, v) => s with { LoggingSteps = v }, "Optimizer steps between two lines on the console.");
         yield return keys.Key("report_to", Choice("tensorboard", "none"), s => s.ReportTo, (s, v) => s with { ReportTo = v }, "Whether event files for TensorBoard are written, under tensorboard/.");
         yield return keys.Key("eval_steps", StepsOrFraction, s => s.EvalSteps, (s, v) => s with { EvalSteps = v }, "Steps between two evaluations.", Train);

@@ -110,7 +110,10 @@ public sealed class LoraAdapter : IDisposable
     }
 
     /// <summary>From now on, while gradients are recorded, inputs of A are dropped with lora_dropout; the same seed gives the same masks. Without gradients nothing is ever dropped.</summary>
-    public void SetDropoutSeed(long seed) => shared.DropoutSeed = seed;
+    public void SetDropoutSeed(long seed) => SetDropout(RowRandomness.Of(seed));
+
+    /// <summary>The same for passes whose rows have seeds of their own.</summary>
+    internal void SetDropout(RowRandomness randomness) => shared.Dropout = randomness;
 
     /// <summary>All trained tensors once, by their names in the adapter's file, in the order of the model: A, B, magnitude of each module.</summary>
     public IReadOnlyList<(string Name, Tensor Value)> Parameters() => [.. Named().DistinctBy(p => p.Value.Handle)];

@@ -155,10 +155,13 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     /// <returns>[P, in] with 0 or 1 / (1 − p), the same whenever seed and shape are the same; null: no dropout now.</returns>
     private Tensor? DropoutMask(Tensor x)
     {
-        if (generator is null || shared.DropoutSeed is not long seed || !is_grad_enabled())
+        if (generator is null || shared.Dropout is not { } randomness || !is_grad_enabled())
             return null;
-        generator.manual_seed(Mix(seed, index));
-        using Tensor kept = empty(x.shape, dtype: ScalarType.Float32).bernoulli_(1 - dropout, generator).div_(1 - dropout);
+        using Tensor kept = randomness.Draw(x.shape[0], x.shape[1], (block, seed) =>
+        {
+            generator.manual_seed(Mix(seed, index));
+            block.bernoulli_(1 - dropout, generator).div_(1 - dropout);
+        });
         return TensorTypes.Converted(kept, x.dtype, x.device);
     }
 

@@ -10,22 +10,28 @@ namespace LoraBuild.Engine.Models;
 internal sealed class NeftuneNoise(double alpha) : IDisposable
 {
     private readonly Generator generator = new(0, CPU);
-    private long? seed;
+    private RowRandomness? randomness;
 
     /// <summary>From now on noise is drawn while gradients are recorded; the same seed gives the same noise.</summary>
-    public void SetSeed(long value) => seed = value;
+    public void SetSeed(long value) => Set(RowRandomness.Of(value));
+
+    /// <summary>The same for passes whose rows have seeds of their own.</summary>
+    public void Set(RowRandomness value) => randomness = value;
 
     /// <param name="input">[P, hidden].</param>
     /// <returns>[P, hidden] of the input's type; null while no gradients are recorded or no seed is set.</returns>
     public Tensor? Draw(PackedBatch batch, Tensor input)
     {
-        if (seed is not long start || !is_grad_enabled())
+        if (randomness is null || !is_grad_enabled())
             return null;
         using var scope = NewDisposeScope();
         using var noGrad = no_grad();
-        generator.manual_seed(start);
         long width = input.shape[1];
-        Tensor noise = empty(input.shape, dtype: ScalarType.Float32).uniform_(-1, 1, generator);
+        Tensor noise = randomness.Draw(input.shape[0], width, (block, seed) =>
+        {
+            generator.manual_seed(seed);
+            block.uniform_(-1, 1, generator);
+        });
         float[] magnitudes = new float[batch.TokenCount];
         for (int d = 0; d < batch.DocumentCount; d++)
         {

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using LoraBuild.Core.IO;
 using LoraBuild.Engine.Evaluation;
+using LoraBuild.Engine.Training.Memory;
 
 namespace LoraBuild.Engine.Training;
 
@@ -35,6 +36,9 @@ public sealed record TrainingState(
 
     /// <summary>How often the guard has acted.</summary>
     public int Interventions { get; init; }
+
+    /// <summary>How passes are made to fit into memory from here on; null: as the recipe says.</summary>
+    public MemoryFit? Fit { get; init; }
 
     /// <summary>The last losses, oldest first, while the guard watches for spikes; null: it does not.</summary>
     public IReadOnlyList<double>? RecentLosses { get; init; }

@@ -8,7 +8,8 @@ namespace LoraBuild.Engine.Training;
 /// <summary>One document of a batch.</summary>
 /// <param name="Document">Its number in the data set.</param>
 /// <param name="FirstTarget">Place of its first target among the batch's.</param>
-public readonly record struct BatchPart(int Document, int FirstTarget, int Targets);
+/// <param name="FirstRow">Packed place of its first token.</param>
+public readonly record struct BatchPart(int Document, int FirstTarget, int Targets, int FirstRow, int Tokens);
 
 public sealed class MicroBatch
 {
@@ -50,7 +51,7 @@ public sealed class MicroBatch
             inputIds.Add(document.InputIds);
             int first = targets.Count;
             LabelShift.Append(document.Labels.Span, start, positions, targets);
-            parts.Add(new BatchPart(index, first, targets.Count - first));
+            parts.Add(new BatchPart(index, first, targets.Count - first, start, document.Length));
             start += document.Length;
         }
 

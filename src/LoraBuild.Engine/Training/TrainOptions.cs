@@ -80,6 +80,12 @@ public sealed record TrainOptions
     /// <summary>The inputs of layers that <see cref="GradientCheckpointing"/> keeps are in a scratch file of the output directory.</summary>
     public bool ActivationOffloading { get; init; }
 
+    /// <summary>Passes are as large as memory allows, found before the first step by trying; the effective batch stays.</summary>
+    public bool AutoFindBatchSize { get; init; }
+
+    /// <summary>What memory there is, in any stable form: what was found to fit counts there alone.</summary>
+    public string Machine { get; init; } = "";
+
     /// <summary>Optimizer steps between progress lines.</summary>
     public int LoggingSteps { get; init; } = 1;
 

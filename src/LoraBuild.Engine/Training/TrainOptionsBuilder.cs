@@ -47,6 +47,7 @@ public static class TrainOptionsBuilder
             NeftuneNoiseAlpha = train.NeftuneNoiseAlpha,
             GradientCheckpointing = train.GradientCheckpointing,
             ActivationOffloading = train.ActivationOffloading,
+            AutoFindBatchSize = train.AutoFindBatchSize,
             LoggingSteps = train.LoggingSteps,
             EvalSteps = train.EvalSteps,
             EvalOnStart = train.EvalOnStart,

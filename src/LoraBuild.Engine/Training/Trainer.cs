@@ -5,7 +5,7 @@ using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Models.Kernels;
-using LoraBuild.Engine.Models.Recomputation;
+using LoraBuild.Engine.Training.Memory;
 using LoraBuild.Engine.Training.Optimizers;
 using LoraBuild.Engine.Training.Preference;
 using static TorchSharp.torch;
@@ -18,9 +18,7 @@ namespace LoraBuild.Engine.Training;
 /// </summary>
 public sealed class Trainer : IDisposable
 {
-    private const long NoiseStream = 1; // beside dropout's seed of the same micro-batch
     private const string PagedStateFile = "optimizer-state.paged";
-    private const string ScratchFile = "activations.scratch";
     private const string GuardAdvice = "Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).";
 
     private readonly CausalLM model;
@@ -39,14 +37,14 @@ public sealed class Trainer : IDisposable
     private readonly IOptimizer optimizer;
     private readonly CheckpointFiles checkpoints;
     private readonly NeftuneNoise? noise;
-    private readonly LayerRecomputation? recomputed;
+    private readonly FittedSteps steps;
     private readonly TrainingGuard guard;
     private readonly string identity;
     private TrainingState state;
     private TrainingState? savedState;
     private double lastLoss = double.NaN;
 
-    private Trainer(CausalLM model, LoraAdapter? adapter, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, string outputDirectory, ITrainingObserver observer)
+    private Trainer(CausalLM model, LoraAdapter? adapter, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, string outputDirectory, ITrainingObserver observer, Func<ITrainingObjective, ITrainingObjective> limit)
     {
         this.model = model;
         this.adapter = adapter;
@@ -56,7 +54,7 @@ public sealed class Trainer : IDisposable
         this.outputDirectory = outputDirectory;
         this.observer = observer;
         parameters = model.TrainableParameters();
-        objective = train.IsPairs ? new PreferenceObjective(model, adapter, train, evaluation, options.Preference) : new TokenObjective(model, train, options.LabelSmoothing);
+        objective = limit(train.IsPairs ? new PreferenceObjective(model, adapter, train, evaluation, options.Preference) : new TokenObjective(model, train, options.LabelSmoothing));
         plan = BatchPlan.Create(objective.UnitLengths, options);
         schedule = LearningRateSchedule.Create(options, plan.TotalSteps);
         evaluationInterval = StepInterval.Create(options.EvalSteps, plan.TotalSteps);
@@ -65,11 +63,9 @@ public sealed class Trainer : IDisposable
         PagingFile.DeleteStale(pagingPath);
         optimizer = OptimizerFactory.Create(options, parameters, pagingPath);
         model.InputNoise = noise = options.NeftuneNoiseAlpha is double alpha ? new NeftuneNoise(alpha) : null;
-        string scratch = Path.Combine(outputDirectory, ScratchFile);
-        PagingFile.DeleteStale(scratch);
-        model.RecomputedLayers = recomputed = options.GradientCheckpointing ? new LayerRecomputation(options.ActivationOffloading ? scratch : null) : null;
         checkpoints = new CheckpointFiles(outputDirectory, adapter, parameters, optimizer);
         identity = RunIdentity.Compute(options, train, evaluation, parameters.Select(p => $"{p.Name} {p.Value.dtype} {TensorShapes.Text(p.Value.shape)}"));
+        steps = new FittedSteps(model, adapter, noise, objective, optimizer, options, outputDirectory, identity, observer);
         state = InitialState();
         guard = new TrainingGuard(options.Guard);
     }
@@ -83,7 +79,7 @@ public sealed class Trainer : IDisposable
     /// <param name="adapter">The adapter that is trained; null: full fine-tuning.</param>
     /// <param name="evaluation">Held-out documents, or null.</param>
     /// <param name="cancellation">Leads to a checkpoint and <see cref="TrainingOutcome.Cancelled"/>, within one micro-batch.</param>
-    /// <exception cref="DiagnosticException">LB0601, LB0602, LB0604: the documents cannot be trained on. LB0603: loss or gradient is not finite. LB0606: there is no step to do. LB0607: nothing is trainable. LB0609: early stopping without evaluation data.</exception>
+    /// <exception cref="DiagnosticException">LB0601, LB0602, LB0604: the documents cannot be trained on. LB0603: loss or gradient is not finite. LB0606: there is no step to do. LB0607: nothing is trainable. LB0609: early stopping without evaluation data. LB0652: there is no way to fit it into memory.</exception>
     public static TrainingResult Run(
         CausalLM model,
         LoraAdapter? adapter,
@@ -92,6 +88,19 @@ public sealed class Trainer : IDisposable
         TrainOptions options,
         string outputDirectory,
         ITrainingObserver observer,
+        CancellationToken cancellation = default) =>
+        Run(model, adapter, train, evaluation, options, outputDirectory, observer, objective => objective, cancellation);
+
+    /// <param name="limit">Puts an objective around the run's own, which memory limits at a chosen place.</param>
+    internal static TrainingResult Run(
+        CausalLM model,
+        LoraAdapter? adapter,
+        TokenDocuments train,
+        TokenDocuments? evaluation,
+        TrainOptions options,
+        string outputDirectory,
+        ITrainingObserver observer,
+        Func<ITrainingObjective, ITrainingObjective> limit,
         CancellationToken cancellation = default)
     {
         TrainingDataSummary summary = TrainingData.Check(train, "training", model.VocabSize);
@@ -104,7 +113,7 @@ public sealed class Trainer : IDisposable
         if (model.TrainableParameters().Count == 0)
             throw new DiagnosticException("LB0607", "no parameter is trainable: attach an adapter, or set adapter.type: none for full fine-tuning.");
 
-        using Trainer trainer = new(model, adapter, train, evaluation, options, Path.GetFullPath(outputDirectory), observer);
+        using Trainer trainer = new(model, adapter, train, evaluation, options, Path.GetFullPath(outputDirectory), observer, limit);
         return trainer.Run(summary, cancellation);
     }
 
@@ -117,8 +126,7 @@ public sealed class Trainer : IDisposable
         optimizer.Dispose();
         model.InputNoise = null;
         noise?.Dispose();
-        model.RecomputedLayers = null;
-        recomputed?.Dispose();
+        steps.Dispose();
         guard.Dispose();
     }
 
@@ -127,6 +135,7 @@ public sealed class Trainer : IDisposable
         if (plan.TotalSteps < 1)
             throw new DiagnosticException("LB0606", $"train.num_train_epochs {options.NumTrainEpochs} of {plan.StepsPerEpoch} optimizer steps gives no step. Raise it, or set train.max_steps.");
         Resume();
+        steps.Begin(state.Step > 0 ? state : null, plan);
         observer.Started(Describe(summary));
         if (state.Step == 0 && options.Guard.OnNan == OnNan.Rollback && adapter is not null)
             guard.HoldStart(parameters);
@@ -193,22 +202,9 @@ public sealed class Trainer : IDisposable
     {
         using var measured = StepClock.Step();
         int step = state.Step;
-        MicroBatch[] batches = [.. plan.MicroBatchesOf(step).Select(objective.Batch)];
-        long items = batches.Sum(objective.ItemsOf);
         meter.StepStarts();
-        double loss = 0;
-        for (int i = 0; i < batches.Length; i++)
-        {
-            if (cancellation.IsCancellationRequested)
-            {
-                optimizer.ClearGradients();
-                return false;
-            }
-
-            adapter?.SetDropoutSeed(DeterministicRandom.Combine(options.Seed, step, i));
-            noise?.SetSeed(DeterministicRandom.Combine(options.Seed, step, i, NoiseStream));
-            loss += objective.Backward(batches[i], items);
-        }
+        if (steps.Backward(step, plan.MicroBatchesOf(step), cancellation) is not (double loss, IReadOnlyList<MicroBatch> batches))
+            return false;
 
         IReadOnlyList<double>? norms = GradientNorms.IsDue(step + 1, plan.TotalSteps, options.GradientHistograms) ? GradientNorms.Of(parameters) : null;
         double gradNorm;
@@ -228,7 +224,7 @@ public sealed class Trainer : IDisposable
 
         int done = step + 1;
         double rate = schedule.RateOf(step) * state.RateFactor;
-        state = state with { Step = done, Position = plan.PositionOf(done) };
+        state = state with { Step = done, Position = plan.PositionOf(done), Fit = steps.Fit };
         lastLoss = loss;
         long tokens = batches.Sum(b => (long)b.TokenCount);
         double tokensPerSecond = meter.StepEnds(tokens);
@@ -282,6 +278,7 @@ public sealed class Trainer : IDisposable
         observer.Report(Diagnostic.Warning("LB0615", string.Create(
             System.Globalization.CultureInfo.InvariantCulture, $"{place} Back to step {from} with {factor:G3} times the rate ({count} of {policy.MostInterventions}).")));
         state = (back ?? InitialState()) with { TotalSteps = plan.TotalSteps, RateFactor = factor, Interventions = count, StartEvaluation = state.StartEvaluation };
+        steps.GoTo(state);
         metrics.BackTo(state.Step, state.EvaluatedStep);
         observer.WentBack(state.Step, state.EvaluatedStep);
         return true;
@@ -314,7 +311,7 @@ public sealed class Trainer : IDisposable
             return true;
         try
         {
-            EvaluationResult start = objective.Evaluate(evaluation, options.EvaluationBatchTokens, cancellation);
+            EvaluationResult start = steps.Evaluate(0, evaluation, cancellation);
             state = state with { StartEvaluation = start };
             observer.Evaluated(new EvaluationMetrics(0, plan.TotalSteps, start.Loss, start.Perplexity, start.Tokens, IsBest: false) { Preference = start.Preference });
             return true;
@@ -327,7 +324,7 @@ public sealed class Trainer : IDisposable
 
     private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
     {
-        EvaluationResult result = objective.Evaluate(documents, options.EvaluationBatchTokens, cancellation);
+        EvaluationResult result = steps.Evaluate(state.Step, documents, cancellation);
         double metric = MetricOf(result);
         double sign = (options.GreaterIsBetter ?? options.MetricForBestModel is BestMetric.EvalAccuracies or BestMetric.EvalMargins) ? 1 : -1;
         bool isBest = state.BestMetric is not { } best || sign * (metric - best) > 0;
@@ -335,6 +332,7 @@ public sealed class Trainer : IDisposable
         state = state with
         {
             EvaluatedStep = state.Step,
+            Fit = steps.Fit,
             BestStep = isBest ? state.Step : state.BestStep,
             BestEvalLoss = isBest ? result.Loss : state.BestEvalLoss,
             BestMetric = isBest ? metric : state.BestMetric,
@@ -369,6 +367,7 @@ public sealed class Trainer : IDisposable
         if (options.LoadBestModelAtEnd && state.BestStep is { } best && best != state.Step)
             checkpoints.LoadWeights(best);
         string written = checkpoints.WriteResult(model);
+        steps.Finished();
         TrainingResult result = new(
             state.Step < plan.TotalSteps ? TrainingOutcome.StoppedEarly : TrainingOutcome.Completed,
             state.Step, plan.TotalSteps, lastLoss, state.BestStep, state.BestEvalLoss, written)

@@ -39,7 +39,7 @@ internal static class TrainWork
         CheckVocabulary(train, model);
         using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
         string identity = $"{TrainIdentity.Of(recipe, work.State.Inputs)} {model.Dtype} {compute.Device}";
-        TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming };
+        TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming, Machine = MemoryLimits.Text(compute.Device) };
         Lint(recipe, model, train, evaluation, options, work.Reporter);
         using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);

@@ -21,7 +21,7 @@ public sealed class TrainOptionsBuilderTests
             {
                 NumTrainEpochs = 4, MaxSteps = 5, PerDeviceTrainBatchSize = 6, GradientAccumulationSteps = 7, LearningRate = 8, LrSchedulerType = "linear",
                 WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13, AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false,
-                GradientCheckpointing = true, ActivationOffloading = true, LoggingSteps = 16, EvalSteps = 17, EvalOnStart = true, ReportTo = "tensorboard", SaveSteps = 18, SaveTotalLimit = 19, LoadBestModelAtEnd = false, EarlyStoppingPatience = 20,
+                GradientCheckpointing = true, ActivationOffloading = true, AutoFindBatchSize = true, LoggingSteps = 16, EvalSteps = 17, EvalOnStart = true, ReportTo = "tensorboard", SaveSteps = 18, SaveTotalLimit = 19, LoadBestModelAtEnd = false, EarlyStoppingPatience = 20,
                 PerDeviceTrainBatchTokens = 40, GroupByLength = true, KeepEpochCheckpoints = true, MetricForBestModel = "eval_rewards/margins", GreaterIsBetter = false,
                 EarlyStoppingThreshold = 41, OnNan = "skip", Guard = new GuardSection { LossSpike = 42, GradNorm = 43, MaxInterventions = 44, LrFactor = 45 }, LabelSmoothingFactor = 0.24, Preference = new PreferenceSection { Loss = "kto", Beta = 30, LabelSmoothing = 31, LengthNormalized = true, ReferenceFree = true, SimpoGamma = 32, DesirableWeight = 33, UndesirableWeight = 34 },
                 NeftuneNoiseAlpha = 25, Optim = "sgd", OptimStateBudget = 46, SgdMomentum = 21, LoraplusLrRatio = 22, LrSchedulerKwargs = new Dictionary<string, string> { ["num_cycles"] = "23" },
@@ -31,7 +31,7 @@ public sealed class TrainOptionsBuilderTests
         {
             Seed = 1, Packing = true, MaxLength = 40, EvaluationBatchTokens = 3, NumTrainEpochs = 4, MaxSteps = 5, BatchSize = 1, AccumulationSteps = 7,
             LearningRate = 8, Schedule = LearningRateScheduleKind.Linear, WarmupRatio = 9, WarmupSteps = 10, WeightDecay = 11, AdamBeta1 = 12, AdamBeta2 = 13,
-            AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false, GradientCheckpointing = true, ActivationOffloading = true, LoggingSteps = 16, EvalSteps = 17, EvalOnStart = true, GradientHistograms = 50, SaveSteps = 18, SaveTotalLimit = 19,
+            AdamEpsilon = 14, MaxGradNorm = 15, Shuffle = false, GradientCheckpointing = true, ActivationOffloading = true, AutoFindBatchSize = true, LoggingSteps = 16, EvalSteps = 17, EvalOnStart = true, GradientHistograms = 50, SaveSteps = 18, SaveTotalLimit = 19,
             LoadBestModelAtEnd = false, EarlyStoppingPatience = 20, GroupByLength = true, KeepEpochCheckpoints = true, MetricForBestModel = BestMetric.EvalMargins, GreaterIsBetter = false,
             EarlyStoppingThreshold = 41, Guard = new GuardOptions { OnNan = OnNan.Skip, LossSpike = 42, GradNorm = 43, MostInterventions = 44, RateFactor = 45 }, LabelSmoothing = 0.24, Preference = new PreferenceOptions { Loss = PreferenceLossKind.Kto, Beta = 30, LabelSmoothing = 31, IsLengthNormalized = true, IsReferenceFree = true, Gamma = 32, DesirableWeight = 33, UndesirableWeight = 34 },
             NeftuneNoiseAlpha = 25, Optimizer = OptimizerKind.Sgd, ResidentStateBytes = 46, SgdMomentum = 21, LoraPlusRatio = 22,

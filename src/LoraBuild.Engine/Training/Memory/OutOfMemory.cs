@@ -1,0 +1,44 @@
+// Which exceptions say that memory ran out, and what they tell.
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text.RegularExpressions;
+
+namespace LoraBuild.Engine.Training.Memory;
+
+/// <summary>libtorch has no exception type for it that crosses into .NET: its sentences are what there is.</summary>
+public static partial class OutOfMemory
+{
+    private static readonly string[] Sentences =
+    [
+        "DefaultCPUAllocator: can't allocate memory", // c10/core/impl/alloc_cpu.cpp, Linux
+        "DefaultCPUAllocator: not enough memory", // the same, Windows
+        "CUDA out of memory", // c10/cuda/CUDACachingAllocator.cpp
+        "CUDA error: out of memory", // cudaErrorMemoryAllocation from elsewhere
+        "CUBLAS_STATUS_ALLOC_FAILED",
+        "CUDNN_STATUS_ALLOC_FAILED",
+        "std::bad_alloc",
+    ];
+
+    public static bool Is(Exception exception) => exception switch
+    {
+        OutOfMemoryException => true,
+        ExternalException e => e.Message == "out of memory" // std::bad_alloc as our native half tells it
+            || Array.Exists(Sentences, s => e.Message.Contains(s, StringComparison.Ordinal))
+            || (e.Message.Contains("unable to mmap", StringComparison.Ordinal) && e.Message.Contains("(12)", StringComparison.Ordinal)), // ENOMEM
+        _ => false,
+    };
+
+    /// <summary>How many bytes were asked for; null where the message does not say.</summary>
+    public static long? BytesAskedFor(Exception exception)
+    {
+        // "you tried to allocate 1234 bytes." (CPU), "Tried to allocate 2.50 GiB" (CUDA)
+        Match match = Asked().Match(exception.Message);
+        if (!match.Success || !double.TryParse(match.Groups[1].Value, NumberStyles.Float, CultureInfo.InvariantCulture, out double number))
+            return null;
+        int power = "KMGT".IndexOf(match.Groups[2].Value[0], StringComparison.Ordinal) + 1; // bytes: 0
+        return (long)(number * Math.Pow(1024, power));
+    }
+
+    [GeneratedRegex(@"[Tt]ried to allocate ([0-9.]+) (bytes|KiB|MiB|GiB|TiB)")]
+    private static partial Regex Asked();
+}

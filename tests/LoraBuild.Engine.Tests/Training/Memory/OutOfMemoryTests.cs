@@ -1,0 +1,48 @@
+// What is taken for a lack of memory, and what is not.
+using System.Runtime.InteropServices;
+using LoraBuild.Engine.Training.Memory;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Tests.Training.Memory;
+
+public sealed class OutOfMemoryTests
+{
+    [Fact]
+    public void What_libtorch_throws_is_known_with_the_number_of_bytes()
+    {
+        ExternalException error = Assert.ThrowsAny<ExternalException>(() => empty([1L << 50], dtype: ScalarType.Float32));
+        Assert.True(OutOfMemory.Is(error), error.Message);
+        Assert.Equal(1L << 52, OutOfMemory.BytesAskedFor(error));
+    }
+
+    [Fact]
+    public void So_is_what_NET_throws() => Assert.True(OutOfMemory.Is(new InsufficientMemoryException()));
+
+    [Theory]
+    [InlineData("CUDA out of memory. Tried to allocate 2.50 GiB (GPU 0; 79.10 GiB total capacity)", (long)(2.5 * (1 << 30)))]
+    [InlineData("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79.10 GiB", 20L << 20)]
+    [InlineData("[enforce fail at alloc_cpu.cpp:75] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 67108864 bytes. Error code 12 (Cannot allocate memory)", 1L << 26)]
+    [InlineData("CUDA error: out of memory", null)]
+    [InlineData("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", null)]
+    [InlineData("std::bad_alloc", null)]
+    [InlineData("out of memory", null)]
+    [InlineData("unable to mmap 400 bytes from file </x>: Cannot allocate memory (12)", null)]
+    public void Its_sentences_on_other_devices_are_known(string message, long? bytes)
+    {
+        LibtorchException error = new(message);
+        Assert.True(OutOfMemory.Is(error));
+        Assert.Equal(bytes, OutOfMemory.BytesAskedFor(error));
+    }
+
+    [Fact]
+    public void Other_errors_are_not()
+    {
+        Exception shapes = Assert.ThrowsAny<Exception>(() => zeros(2, 3).mm(zeros(2, 3)));
+        Assert.False(OutOfMemory.Is(shapes));
+        Assert.False(OutOfMemory.Is(new LibtorchException("unable to mmap 4 bytes from file </x>: Permission denied (13)")));
+        Assert.False(OutOfMemory.Is(new LibtorchException("a text about being out of memory")));
+        Assert.False(OutOfMemory.Is(new IOException("CUDA out of memory")));
+    }
+
+    private sealed class LibtorchException(string message) : ExternalException(message);
+}
