@@ -1,5 +1,6 @@
 // Each training method through a recipe: data → tokens → training → evaluation → merge, as a person runs them.
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Formats;
 
 namespace LoraBuild.Worker.Tests;
 
@@ -24,6 +25,54 @@ public sealed class TrainingMethodTests : IDisposable
         }
 
         Assert.True(File.Exists(worker.In("out", "merged", "model.safetensors")));
+    }
+
+    [Theory]
+    [InlineData("nf4", "original", "float32")]
+    [InlineData("nf4", "dequantized", "auto")]
+    [InlineData("fp4", "original", "bfloat16")]
+    [InlineData("int8", "dequantized", "auto")]
+    public void A_quantised_base_trains_evaluates_merges_and_exports(string code, string into, string compute)
+    {
+        WriteRecipe("adapter: { r: 2, target_modules: all-linear }\nexport: { gguf: [f16] }");
+        string[] changes = [$"base.quantization={code}", $"base.compute_dtype={compute}", $"merge.into={into}"];
+        foreach (string verb in new[] { "train", "evaluate", "merge", "export-gguf" })
+        {
+            Outcome outcome = worker.Run("", [verb, "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), .. changes.SelectMany(c => new[] { "--set", c })]);
+            Assert.True(outcome.ExitCode == 0, $"{verb}: {outcome.Error}");
+        }
+
+        // One set of codes for all stages, and both drifts told.
+        Assert.Single(Directory.GetFiles(worker.In("out", "obj", "quantized"), "*", SearchOption.AllDirectories));
+        JsonNode merged = JsonNode.Parse(File.ReadAllText(worker.In("out", "evaluation.json")))!["merged"]!;
+        double judged = (double)merged["drift"]!["max_logit_difference"]!, other = (double)merged["other_drift"]!["max_logit_difference"]!;
+        Assert.True(judged < other, $"{judged} and {other}");
+        Assert.Equal(into == "original" ? "quantized base and adapter" : "original base and adapter", (string)merged["other_drift"]!["from"]!);
+    }
+
+    [Fact]
+    public void Weights_in_their_stored_type_train_to_the_same_losses()
+    {
+        WriteRecipe("adapter: { r: 2, target_modules: all-linear }");
+        string model = worker.In("model", "model.safetensors"), narrow = worker.In("narrow.safetensors");
+        using (SafetensorsFile wide = SafetensorsFile.Open(model))
+        {
+            SafetensorsWriter.Write(narrow, [.. wide.Tensors.Values.Select(t =>
+            {
+                byte[] bytes = new byte[t.ElementCount * 2];
+                FloatConversion.FromFloat32(TensorDtype.BF16, wide.ReadFloat32(t.Name), bytes);
+                return TensorToWrite.FromBytes(t.Name, TensorDtype.BF16, t.Shape, bytes);
+            })]);
+        }
+
+        File.Move(narrow, model, overwrite: true);
+        string[] losses = [.. ((string[])["widened", "stored"]).Select(held =>
+        {
+            Outcome outcome = worker.Run("", "train", "--recipe", worker.In("recipe.yaml"), "--output", worker.In(held), "--set", $"base.weights_in_memory={held}");
+            Assert.True(outcome.ExitCode == 0, outcome.Error);
+            return string.Join(' ', File.ReadLines(worker.In(held, "metrics.jsonl")).Select(l => JsonNode.Parse(l)!["loss"]).Where(l => l is not null).Select(l => Math.Round((double)l!, 4)));
+        })];
+        Assert.Equal(losses[0], losses[1]);
     }
 
     [Theory]

@@ -48,10 +48,13 @@ public sealed record BaseSection
     /// <summary>pretrained | random: random starts from fresh weights in the shape of the model's config.json (pre-training).</summary>
     public string Weights { get; init; } = "pretrained";
 
-    /// <summary>none | nf4 | fp4 | int8. Only none is built so far; others are refused.</summary>
+    /// <summary>none | nf4 | fp4 | int8: how the linear weights of the layers are held.</summary>
     public string Quantization { get; init; } = "none";
     public bool DoubleQuant { get; init; } = true;
     public string ComputeDtype { get; init; } = "auto";
+
+    /// <summary>widened | stored: whether bf16 and fp16 weights are held in the type of the arithmetic, or as in the file.</summary>
+    public string WeightsInMemory { get; init; } = "widened";
 }
 
 public sealed record DatasetSection
@@ -274,6 +277,8 @@ public sealed record EvaluateSection
 
 public sealed record MergeSection
 {
+    /// <summary>original | dequantized: of a quantised base, what the adapter is added to.</summary>
+    public string Into { get; init; } = "original";
     public string Dtype { get; init; } = "auto";
 
     /// <summary>Bytes; written as 5GB, 500MB.</summary>

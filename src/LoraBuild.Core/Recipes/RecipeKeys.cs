@@ -77,9 +77,10 @@ public static class RecipeKeys
         yield return keys.Key("tokenizer", OptionalReference(Model), s => s.Tokenizer, (s, v) => s with { Tokenizer = v }, "Another directory's tokenizer; null: the model's own.", Template, Train, Evaluate, Merge);
         yield return keys.Key("dtype", Choice("auto", "float32", "bfloat16", "float16"), s => s.Dtype, (s, v) => s with { Dtype = v }, "How frozen weights are held; auto: as in the file, float32 where the device has no fast arithmetic for that.", Train, Evaluate);
         yield return keys.Key("weights", Choice("pretrained", "random"), s => s.Weights, (s, v) => s with { Weights = v }, "random: fresh weights in the shape of the model's config.json (pre-training).", Train, Evaluate, Merge);
-        yield return keys.Key("quantization", Choice("none", "nf4", "fp4", "int8"), s => s.Quantization, (s, v) => s with { Quantization = v }, "How frozen linear weights are compressed in memory (QLoRA).", Train, Evaluate);
-        yield return keys.Key("double_quant", Flag, s => s.DoubleQuant, (s, v) => s with { DoubleQuant = v }, "Whether the quantization's scales are quantized too.", Train, Evaluate);
-        yield return keys.Key("compute_dtype", Choice("auto", "float32", "bfloat16", "float16"), s => s.ComputeDtype, (s, v) => s with { ComputeDtype = v }, "What quantized weights are widened to for products.", Train, Evaluate);
+        yield return keys.Key("quantization", Choice("none", "nf4", "fp4", "int8"), s => s.Quantization, (s, v) => s with { Quantization = v }, "How the frozen linear weights of the layers are compressed in memory (QLoRA), in bitsandbytes' codes.", Train, Evaluate, Merge);
+        yield return keys.Key("double_quant", Flag, s => s.DoubleQuant, (s, v) => s with { DoubleQuant = v }, "Whether the scales of nf4 and fp4 are quantized too.", Train, Evaluate, Merge);
+        yield return keys.Key("compute_dtype", Choice("auto", "float32", "bfloat16", "float16"), s => s.ComputeDtype, (s, v) => s with { ComputeDtype = v }, "What operands and results of products with quantized weights are rounded to; auto: the type of the arithmetic.", Train, Evaluate, Merge);
+        yield return keys.Key("weights_in_memory", Choice("widened", "stored"), s => s.WeightsInMemory, (s, v) => s with { WeightsInMemory = v }, "stored: bf16 and fp16 weights of the layers stay mapped from their file and are widened by tile in each float32 product, half the memory for the same results.", Train, Evaluate);
     }
 
     private static IEnumerable<BoundKey<Recipe>> DatasetTable()
@@ -207,6 +208,7 @@ public static class RecipeKeys
     private static IEnumerable<BoundKey<Recipe>> MergeTable()
     {
         KeyGroup<Recipe, MergeSection> keys = new("merge.", Defaults, r => r.Merge, (r, s) => r with { Merge = s });
+        yield return keys.Key("into", Choice("original", "dequantized"), s => s.Into, (s, v) => s with { Into = v }, "Of a quantized base: its own weights, or the decoded ones that training saw.", Merge);
         yield return keys.Key("dtype", Choice("auto", "float32", "bfloat16", "float16"), s => s.Dtype, (s, v) => s with { Dtype = v }, "Of the merged weights; auto: the base model's.", Merge);
         yield return keys.Key("max_shard_size", Size, s => s.MaxShardSize, (s, v) => s with { MaxShardSize = v }, "Largest file of weights.", Merge);
         yield return keys.Key("max_drift", Number(0, isAbove: true, common: "1e-4 to 1e-2"), s => s.MaxDrift, (s, v) => s with { MaxDrift = v }, "Largest allowed difference between the logits of base + adapter and of the merged model.", Merge);

@@ -7,7 +7,7 @@ internal static class RecipeSupport
 {
     private static readonly IReadOnlyList<(string Key, Func<Recipe, string?> Unsupported, string Instead)> NotYet =
     [
-        ("base.quantization", r => Unless(r.Base.Quantization, "none"), "none"),
+        ("base.compute_dtype", r => r.Base.ComputeDtype == "float16" ? "float16" : null, "float32 or bfloat16"),
     ];
 
     public static void Check(Recipe recipe, IDiagnosticSink sink)
@@ -22,6 +22,4 @@ internal static class RecipeSupport
 
     private static void Report(RecipePlace place, string key, string value, string instead, IDiagnosticSink sink) =>
         sink.Report(Diagnostic.Error("LB0015", $"{key}: {value} is not supported yet. Use {instead}.", place.File, place.Line, place.Column));
-
-    private static string? Unless(string value, params string[] built) => built.Contains(value) ? null : value;
 }

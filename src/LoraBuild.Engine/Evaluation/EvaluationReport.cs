@@ -6,6 +6,17 @@ using LoraBuild.Engine.Merging;
 
 namespace LoraBuild.Engine.Evaluation;
 
+/// <summary>How far a merged model is from base and adapter, when the base's weights are taken in the form that it was not merged into.</summary>
+/// <param name="Name">The form: <see cref="FromQuantized"/> or <see cref="FromOriginal"/>.</param>
+public sealed record OtherDrift(string Name, MergeDriftReport Drift)
+{
+    /// <summary>The codes that training saw.</summary>
+    public const string FromQuantized = "quantized base and adapter";
+
+    /// <summary>The weights of the base's files.</summary>
+    public const string FromOriginal = "original base and adapter";
+}
+
 /// <summary>Each stage writes its part; together they are evaluation.json: <c>base</c>, <c>adapter</c>, <c>merged</c>, <c>gguf</c> by type, each with loss, perplexity and tokens.</summary>
 public static class EvaluationReport
 {
@@ -17,7 +28,8 @@ public static class EvaluationReport
 
     /// <param name="heldOut">Of the re-read merged model; null where there are no held-out tokens.</param>
     /// <param name="drift">Of the merged model against base and adapter, with what was allowed.</param>
-    public static void WriteMerged(string path, EvaluationResult? heldOut, MergeDriftReport drift)
+    /// <param name="other">Of a quantised base: against base and adapter in the other form of its weights, which nothing is held to.</param>
+    public static void WriteMerged(string path, EvaluationResult? heldOut, MergeDriftReport drift, OtherDrift? other = null)
     {
         JsonObject merged = heldOut is null ? [] : Node(heldOut);
         merged["drift"] = new JsonObject
@@ -28,6 +40,18 @@ public static class EvaluationReport
             ["perplexity_allowed"] = drift.PerplexityLimit,
             ["tokens"] = drift.Tokens,
         };
+        if (other is not null)
+        {
+            merged["drift"]!["from"] = other.Name == OtherDrift.FromQuantized ? OtherDrift.FromOriginal : OtherDrift.FromQuantized;
+            merged["other_drift"] = new JsonObject
+            {
+                ["from"] = other.Name,
+                ["max_logit_difference"] = other.Drift.MaxLogitDifference,
+                ["perplexity"] = other.Drift.PerplexityDrift,
+                ["tokens"] = other.Drift.Tokens,
+            };
+        }
+
         Write(path, new JsonObject { ["merged"] = merged });
     }
 

@@ -28,14 +28,15 @@ public static class AdapterMerger
         bool isAdapter = File.Exists(Path.Combine(trained, PeftAdapterConfig.FileName)) || !ModelFiles.Exist(trained);
         using PeftAdapterFiles? adapter = isAdapter ? PeftAdapterFiles.Read(trained) : null;
         using ModelFiles? weights = isAdapter ? null : ModelFiles.Open(trained);
-        MergePlan plan = adapter is not null ? MergePlan.OfAdapter(files, config, adapter, options) : MergePlan.OfFullFineTuning(files, config, weights!, options);
+        MergeBase mergeBase = new(files, config, options.Dequantized);
+        MergePlan plan = adapter is not null ? MergePlan.OfAdapter(mergeBase, config, adapter, options) : MergePlan.OfFullFineTuning(mergeBase, config, weights!, options);
 
         int shards = 0;
         ReplaceDirectory.Write(output, directory =>
         {
             shards = ShardLayout.Write(directory, [.. plan.Tensors.Select(t => (t with { Threads = options.Threads }).ToWrite())], options.MaxShardSize);
             CarryOver(model, directory);
-            WriteConfig(config, directory, options.Dtype, plan.IsHeadUntied);
+            WriteConfig(config, directory, options.Dtype, plan.IsHeadUntied, mergeBase.IsQuantised);
         });
         return new MergeReport(
             plan.Tensors.Count(t => t.Pair is not null),
@@ -76,10 +77,10 @@ public static class AdapterMerger
         source.CopyTo(destination);
     }
 
-    private static void WriteConfig(ModelConfig config, string directory, TensorDtype? dtype, bool isHeadUntied)
+    private static void WriteConfig(ModelConfig config, string directory, TensorDtype? dtype, bool isHeadUntied, bool wasQuantised)
     {
         string path = Path.Combine(directory, "config.json");
-        if (dtype is null && !isHeadUntied)
+        if (dtype is null && !isHeadUntied && !wasQuantised)
         {
             AtomicFile.WriteAllBytes(path, File.ReadAllBytes(config.FilePath));
             return;
@@ -102,6 +103,8 @@ public static class AdapterMerger
                     root["dtype"] = type.TorchName();
             }
 
+            if (wasQuantised)
+                part.Remove("quantization_config"); // the merged weights are plain tensors
             if (isHeadUntied && (part == root || part.ContainsKey("tie_word_embeddings")))
                 part["tie_word_embeddings"] = false;
         }

@@ -1,6 +1,4 @@
 // Finds the stored name of a module path: multimodal Gemma 3 files exist with three layouts of the same keys.
-using LoraBuild.Core.Formats;
-
 namespace LoraBuild.Engine.Merging;
 
 internal static class BaseTensorNames
@@ -16,7 +14,7 @@ internal static class BaseTensorNames
     ];
 
     /// <summary>The name under which the model's files hold this tensor, or null.</summary>
-    public static string? Find(ModelFiles model, string name)
+    public static string? Find(MergeBase model, string name)
     {
         if (model.Tensors.ContainsKey(name))
             return name;
@@ -33,6 +31,6 @@ internal static class BaseTensorNames
     }
 
     /// <summary>The input embedding's name.</summary>
-    public static string? Embedding(ModelFiles model) =>
+    public static string? Embedding(MergeBase model) =>
         Find(model, "model.embed_tokens.weight") ?? Find(model, "model.language_model.embed_tokens.weight");
 }

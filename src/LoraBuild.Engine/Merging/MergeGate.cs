@@ -20,7 +20,7 @@ public sealed record MergeGateOptions
     /// <summary>All of the held-out tokens, on which the merged model's perplexity is measured; null: it is not.</summary>
     public TokenDocuments? HeldOut { get; init; }
 
-    /// <summary>Where and in which arithmetic both models run.</summary>
+    /// <summary>Where and in which arithmetic both models run, and how the base's weights are held; the merged model's are plain.</summary>
     public LoadOptions Load { get; init; } = new();
 }
 
@@ -57,7 +57,7 @@ public static class MergeGate
                 expected.Add(Logits(model, document));
         }
 
-        using CausalLM merged = CausalLM.Load(mergedDirectory, options.Load);
+        using CausalLM merged = CausalLM.Load(mergedDirectory, options.Load with { Quantization = null });
         MergeDriftMeter meter = new(merged.LayerCount, Roundoff(mergedDirectory, merged), options.MaxDrift);
         for (int i = 0; i < chosen.Count; i++)
             meter.Add(expected[i], Logits(merged, chosen[i]), chosen[i].Labels.Span);

@@ -1,5 +1,6 @@
 // What a merge may be told, and what it says afterwards.
 using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Quantization;
 
 namespace LoraBuild.Engine.Merging;
 
@@ -10,6 +11,9 @@ public sealed record MergeOptions
 
     /// <summary>Bytes of tensor data in one file, as transformers' <c>max_shard_size</c>; a larger tensor has a file of its own.</summary>
     public long MaxShardSize { get; init; } = 5_000_000_000;
+
+    /// <summary>The adapter is added to the decoded codes that these options make of the linear weights, which is what training with them saw; null: to the weights themselves.</summary>
+    public QuantizationOptions? Dequantized { get; init; }
 
     /// <summary>Threads that add the updates; null: all cores. The bytes are the same for any number.</summary>
     public int? Threads { get; init; }

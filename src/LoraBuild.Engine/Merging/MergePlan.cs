@@ -8,7 +8,7 @@ namespace LoraBuild.Engine.Merging;
 internal sealed record MergePlan(IReadOnlyList<MergedTensor> Tensors, bool IsHeadUntied)
 {
     /// <exception cref="DiagnosticException">LB0701: the adapter names modules that the base lacks; LB0702: shapes differ.</exception>
-    public static MergePlan OfAdapter(ModelFiles model, ModelConfig config, PeftAdapterFiles adapter, MergeOptions options)
+    public static MergePlan OfAdapter(MergeBase model, ModelConfig config, PeftAdapterFiles adapter, MergeOptions options)
     {
         MergePlanBuilder builder = new(model, config, adapter.Directory, options);
         foreach ((string name, TensorEntry entry) in adapter.BaseWeights)
@@ -23,7 +23,7 @@ internal sealed record MergePlan(IReadOnlyList<MergedTensor> Tensors, bool IsHea
     }
 
     /// <summary>A full fine-tuning: its weights replace the base's of the same name.</summary>
-    public static MergePlan OfFullFineTuning(ModelFiles model, ModelConfig config, ModelFiles trained, MergeOptions options)
+    public static MergePlan OfFullFineTuning(MergeBase model, ModelConfig config, ModelFiles trained, MergeOptions options)
     {
         MergePlanBuilder builder = new(model, config, trained.Directory, options);
         foreach (SafetensorsFile file in trained.Files)

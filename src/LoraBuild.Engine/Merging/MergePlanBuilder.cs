@@ -4,7 +4,7 @@ using LoraBuild.Core.Formats;
 
 namespace LoraBuild.Engine.Merging;
 
-internal sealed class MergePlanBuilder(ModelFiles model, ModelConfig config, string trainedDirectory, MergeOptions options)
+internal sealed class MergePlanBuilder(MergeBase model, ModelConfig config, string trainedDirectory, MergeOptions options)
 {
     private const string Head = "lm_head.weight";
 
@@ -88,14 +88,14 @@ internal sealed class MergePlanBuilder(ModelFiles model, ModelConfig config, str
             ? known
             : changed.TryGetValue(like.Name, out MergedTensor? tied) && IsFrozen(tied)
                 ? tied with { Name = target, Pair = null, Rows = null }
-                : new MergedTensor(target, options.Dtype ?? like.Dtype, model.FileOf(like.Name), like);
+                : new MergedTensor(target, options.Dtype ?? like.Dtype, model.FileOf(like.Name), like) { Compressed = model.Compressed(like.Name) };
 
     private MergedTensor Unchanged(string name, string source)
     {
         TensorEntry entry = model.Tensors[source];
         return changed.TryGetValue(source, out MergedTensor? frozen) && IsFrozen(frozen)
             ? frozen with { Name = name, Pair = null, Rows = null }
-            : new MergedTensor(name, entry.Dtype.IsFloat() ? options.Dtype ?? entry.Dtype : entry.Dtype, model.FileOf(source), entry);
+            : new MergedTensor(name, entry.Dtype.IsFloat() ? options.Dtype ?? entry.Dtype : entry.Dtype, model.FileOf(source), entry) { Compressed = model.Compressed(source) };
     }
 
     private void CheckShape(string name, long[] needed, TensorEntry entry)

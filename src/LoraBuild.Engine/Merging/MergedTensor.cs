@@ -1,6 +1,7 @@
 // One tensor of a merged model: where its values come from, and how they are streamed into the file.
 using System.Buffers;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 
 namespace LoraBuild.Engine.Merging;
 
@@ -16,13 +17,16 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
     /// <summary>fp32 elements in flight; bounds the memory whatever the tensor's size.</summary>
     private const int ChunkElements = 1 << 21;
 
+    /// <summary>Makes the codes whose decoded values stand in place of the source's; null: the source's count.</summary>
+    public Func<PackedArrays>? Compressed { get; init; }
+
     public long ByteLength => Entry.ElementCount * Dtype.ByteSize();
 
     public TensorToWrite ToWrite() => new(Name, Dtype, Entry.Shape, Write);
 
     private void Write(Stream stream)
     {
-        if (Pair is null && Rows is null && Dtype == Entry.Dtype)
+        if (Pair is null && Rows is null && Compressed is null && Dtype == Entry.Dtype)
         {
             Source.CopyTo(Entry.Name, stream);
             return;
@@ -30,6 +34,7 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
 
         int columns = Pair is null && Rows is null ? 1 : (int)Entry.Shape[^1];
         LowRankUpdate? update = Pair is null ? null : Update(columns);
+        PackedArrays? packed = Compressed?.Invoke();
         float[]? rows = Rows is null ? null : Adapter!.ReadFloat32(Rows.Rows.Name);
         int chunk = Math.Max(columns, ChunkElements / columns * columns);
         float[] values = ArrayPool<float>.Shared.Rent(chunk);
@@ -37,9 +42,7 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
         for (long done = 0; done < Entry.ElementCount; done += chunk)
         {
             int count = (int)Math.Min(chunk, Entry.ElementCount - done);
-            int size = Entry.Dtype.ByteSize();
-            FloatConversion.ToFloat32(Entry.Dtype, Source.GetBytes(Entry, done * size, count * size), values);
-            Source.Forget(Entry, done * size, count * size);
+            Read(packed, done, values.AsSpan(0, count));
             update?.Apply(values.AsMemory(0, count), (int)(done / columns));
             if (rows is not null)
                 Overwrite(values.AsSpan(0, count), done / columns, rows, columns);
@@ -49,6 +52,19 @@ internal sealed record MergedTensor(string Name, TensorDtype Dtype, SafetensorsF
 
         ArrayPool<float>.Shared.Return(values);
         ArrayPool<byte>.Shared.Return(stored);
+    }
+
+    private void Read(PackedArrays? packed, long first, Span<float> values)
+    {
+        if (packed is not null)
+        {
+            packed.Decode(first, values);
+            return;
+        }
+
+        int size = Entry.Dtype.ByteSize();
+        FloatConversion.ToFloat32(Entry.Dtype, Source.GetBytes(Entry, first * size, values.Length * size), values);
+        Source.Forget(Entry, first * size, values.Length * size);
     }
 
     private void Overwrite(Span<float> values, long firstRow, float[] rows, int columns)

@@ -18,13 +18,7 @@ internal static class EvaluateWork
         if (documents.Count == 0)
             throw NothingHeldOut(recipe);
         SampleAnswers? samples = SampleAnswers.Create(work, SampleQuestions.Of(recipe, work.Layout), recipe.Evaluate.MaxNewTokens);
-        using CausalLM model = CausalLM.Load(work.BaseModel(), new LoadOptions
-        {
-            Device = compute.Device,
-            Dtype = compute.Dtype,
-            RandomWeights = recipe.Base.Weights == "random",
-            Seed = recipe.Seed,
-        });
+        using CausalLM model = CausalLM.Load(work.BaseModel(), BaseModelOptions.Of(work, compute));
         EvaluationResult before = Measure(model, "base");
         IReadOnlyList<string>? answersBefore = samples?.Answer(model, work.Cancellation);
 

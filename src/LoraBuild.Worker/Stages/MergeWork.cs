@@ -24,7 +24,13 @@ internal static class MergeWork
         string baseDirectory = isFull ? trained : work.BaseModel();
         string output = work.At(work.Layout.Merged);
         TensorDtype? dtype = recipe.Merge.Dtype == "auto" ? null : Dtype(recipe.Merge.Dtype);
-        MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions { Dtype = dtype, MaxShardSize = recipe.Merge.MaxShardSize, Threads = threads });
+        MergeReport report = AdapterMerger.Merge(baseDirectory, trained, output, new MergeOptions
+        {
+            Dtype = dtype,
+            MaxShardSize = recipe.Merge.MaxShardSize,
+            Threads = threads,
+            Dequantized = recipe.Merge.Into == "dequantized" ? BaseModelOptions.Quantization(recipe) : null,
+        });
         MergedTokenizer.Write(work, baseDirectory, output);
         CardWork.WriteMerged(work, output);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));
@@ -37,19 +43,21 @@ internal static class MergeWork
         TokenDocuments? documents = heldOut ?? StageTokens.ReadOptional(work.Layout, "train");
         if (documents is null)
             return;
-        (MergeDriftReport drift, EvaluationResult? merged) = MergeGate.Check(
-            baseDirectory,
-            trained,
-            output,
-            documents,
-            new MergeGateOptions
-            {
-                MaxDrift = work.Recipe.Merge.MaxDrift,
-                HeldOut = heldOut,
-                Load = new LoadOptions { Device = compute.Device, Dtype = compute.Dtype },
-            },
-            work.Cancellation);
-        EvaluationReport.WriteMerged(work.At(work.Layout.MergedEvaluation), merged, drift);
+        LoadOptions original = new() { Device = compute.Device, Dtype = compute.Dtype };
+        LoadOptions quantised = BaseModelOptions.Of(work, compute) with { RandomWeights = false, HoldsStoredType = false };
+        bool isIntoOriginal = work.Recipe.Merge.Into == "original";
+        MergeGateOptions options = new() { MaxDrift = work.Recipe.Merge.MaxDrift, HeldOut = heldOut, Load = isIntoOriginal ? original : quantised };
+        (MergeDriftReport drift, EvaluationResult? merged) = MergeGate.Check(baseDirectory, trained, output, documents, options, work.Cancellation);
+        OtherDrift? other = null;
+        if (work.Recipe.Base.Quantization != "none")
+        {
+            // The two differ by what quantising took from the base: it is told, and no bound is held against it.
+            MergeGateOptions otherOptions = options with { HeldOut = null, Load = isIntoOriginal ? quantised : original };
+            other = new OtherDrift(isIntoOriginal ? OtherDrift.FromQuantized : OtherDrift.FromOriginal, MergeGate.Measure(baseDirectory, trained, output, documents, otherOptions, work.Cancellation).Drift);
+            work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: from {other.Name} logits differ by up to {other.Drift.MaxLogitDifference:G3}, perplexity by {other.Drift.PerplexityDrift:P2} (merged into: {work.Recipe.Merge.Into})"));
+        }
+
+        EvaluationReport.WriteMerged(work.At(work.Layout.MergedEvaluation), merged, drift, other);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: logits differ from base + adapter by at most {drift.MaxLogitDifference:G3} on {drift.Tokens} tokens{(merged is null ? "" : $"; perplexity {merged.Perplexity:F3} on {merged.Tokens:N0} tokens")}"));
     }
 

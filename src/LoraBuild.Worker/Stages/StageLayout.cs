@@ -51,6 +51,9 @@ public sealed class StageLayout(string root)
 
     public string State => In("obj");
 
+    /// <summary>The base model's weights as codes, mapped by the stages that use it.</summary>
+    public string Quantized => Path.Combine(State, "quantized");
+
     public string HashCache => Path.Combine(State, "hashes.json");
 
     public string LockFile => Path.Combine(State, "lock");

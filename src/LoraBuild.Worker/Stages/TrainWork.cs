@@ -28,14 +28,7 @@ internal static class TrainWork
         if (Directory.Exists(other))
             Directory.Delete(other, recursive: true);
 
-        using CausalLM model = CausalLM.Load(modelDirectory, new LoadOptions
-        {
-            Device = compute.Device,
-            Dtype = compute.Dtype,
-            RequiresGrad = isFull,
-            RandomWeights = recipe.Base.Weights == "random",
-            Seed = recipe.Seed,
-        });
+        using CausalLM model = CausalLM.Load(modelDirectory, BaseModelOptions.Of(work, compute) with { RequiresGrad = isFull });
         CheckVocabulary(train, model);
         using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
         string identity = $"{TrainIdentity.Of(recipe, work.State.Inputs)} {model.Dtype} {compute.Device}";

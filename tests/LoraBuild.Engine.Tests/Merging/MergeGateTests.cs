@@ -1,9 +1,11 @@
 // The gate lets every right merge through, in each stored type, and stops a wrong one.
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Merging;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Quantization;
 
 namespace LoraBuild.Engine.Tests.Merging;
 
@@ -29,6 +31,48 @@ public sealed class MergeGateTests
         Assert.Equal((48, 46), (report.Tokens, report.TargetTokens));
         using CausalLM re = CausalLM.Load(merged, new LoadOptions());
         Assert.Equal(PerplexityEvaluator.Evaluate(re, Documents(), 4096), heldOut);
+    }
+
+    [Theory]
+    [InlineData(WeightCode.Nf4)]
+    [InlineData(WeightCode.Int8)]
+    public void Merged_into_decoded_weights_it_is_what_training_saw_and_into_the_original_ones_it_is_not(WeightCode code)
+    {
+        using TemporaryDirectory output = new();
+        string original = Path.Combine(output.Path, "original"), decoded = Path.Combine(output.Path, "decoded"), adapter = Path.Combine(Golden.Lora("llama-tied-qkvog-r16"), "adapter_final");
+        QuantizationOptions quantization = new() { Code = code };
+        AdapterMerger.Merge(Golden.Model("llama-tied"), adapter, original);
+        AdapterMerger.Merge(Golden.Model("llama-tied"), adapter, decoded, new MergeOptions { Dequantized = quantization });
+        MergeGateOptions asTrained = new() { Load = new LoadOptions { Quantization = quantization } };
+
+        Assert.InRange(MergeGate.Check(Golden.Model("llama-tied"), adapter, decoded, Documents(), asTrained).Drift.MaxLogitDifference, 0, 1e-4);
+        MergeDriftReport drift = MergeGate.Measure(Golden.Model("llama-tied"), adapter, original, Documents(), asTrained).Drift;
+        Assert.False(drift.IsWithinLimits, drift.ToString());
+        Assert.False(MergeGate.Measure(Golden.Model("llama-tied"), adapter, decoded, Documents(), new MergeGateOptions()).Drift.IsWithinLimits);
+    }
+
+    [Fact]
+    public void An_adapter_merges_into_a_base_that_is_stored_quantised()
+    {
+        using TemporaryDirectory stored = Golden.CopyOfModel("llama-tied");
+        using TemporaryDirectory output = new();
+        string merged = Path.Combine(output.Path, "merged"), adapter = Path.Combine(Golden.Lora("llama-tied-all7-r8-dora"), "adapter_final");
+        using (ModelFiles files = ModelFiles.Open(Golden.Model("llama-tied")))
+        {
+            SafetensorsWriter.Write(Path.Combine(stored.Path, ModelFiles.SingleFileName), [.. files.Tensors.Keys.SelectMany(n => n.Contains("_proj.weight", StringComparison.Ordinal)
+                ? PackedArrays.Encode(WeightCode.Nf4, files.ReadFloat32(n), files.Tensors[n].Shape, 64, true).ToWrite(n, TensorDtype.F32)
+                : [TensorToWrite.CopyOf(files.FileOf(n), n)])]);
+        }
+
+        string config = Path.Combine(stored.Path, "config.json");
+        File.WriteAllText(config, "{\"quantization_config\": {\"quant_method\": \"bitsandbytes\", \"load_in_4bit\": true}," + File.ReadAllText(config).TrimStart()[1..]);
+
+        AdapterMerger.Merge(stored.Path, adapter, merged);
+
+        Assert.InRange(MergeGate.Check(stored.Path, adapter, merged, Documents(), new MergeGateOptions()).Drift.MaxLogitDifference, 0, 1e-4);
+        Assert.DoesNotContain("quantization_config", File.ReadAllText(Path.Combine(merged, "config.json")), StringComparison.Ordinal);
+        using ModelFiles plain = ModelFiles.Open(merged);
+        Assert.All(plain.Tensors.Values, t => Assert.Equal(TensorDtype.F32, t.Dtype));
     }
 
     [Fact]

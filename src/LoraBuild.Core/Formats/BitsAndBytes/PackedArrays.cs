@@ -13,6 +13,8 @@ namespace LoraBuild.Core.Formats.BitsAndBytes;
 /// <param name="Nested">The compressed scales; null: they are plain.</param>
 public sealed record PackedArrays(WeightCode Code, long[] Shape, int BlockSize, byte[] Codes, float[] Scales, NestedScales? Nested)
 {
+    private float[]? decodedScales;
+
     /// <param name="values">[out, in], row-major.</param>
     /// <param name="blockSize">Of four-bit codes.</param>
     /// <param name="hasNestedScales">Double quantisation; of four-bit codes.</param>
@@ -27,6 +29,24 @@ public sealed record PackedArrays(WeightCode Code, long[] Shape, int BlockSize, 
         return hasNestedScales
             ? new PackedArrays(code, shape, blockSize, codes, [], NestedScales.Encode(scales))
             : new PackedArrays(code, shape, blockSize, codes, scales, null);
+    }
+
+    /// <summary>The elements [first, first + destination.Length) of the row-major matrix in fp32. The scales are decoded once.</summary>
+    public void Decode(long first, Span<float> destination)
+    {
+        if (Code != WeightCode.Int8)
+        {
+            FourBitBlocks.Decode(FourBitTables.Values(Code), Codes, decodedScales ??= Nested?.Decode() ?? Scales, BlockSize, first, destination);
+            return;
+        }
+
+        for (int done = 0; done < destination.Length;)
+        {
+            long element = first + done;
+            int count = (int)Math.Min(destination.Length - done, BlockSize - (element % BlockSize));
+            Int8Rows.Decode(MemoryMarshal.Cast<byte, sbyte>(Codes.AsSpan((int)element, count)), Scales[element / BlockSize], destination.Slice(done, count));
+            done += count;
+        }
     }
 
     /// <summary>The tensors of the weight as <see cref="PackedWeight"/> reads them, and as bitsandbytes and transformers do.</summary>

@@ -37,6 +37,9 @@ public sealed record PackedWeight
 
     public NestedParts? Nested { get; init; }
 
+    /// <summary>The type that the weight had; null: not said.</summary>
+    public TensorDtype? StoredAs { get; init; }
+
     public long Count => Shape[0] * Shape[1];
 
     /// <summary>The weight of this name as bitsandbytes stored it; null where it is an ordinary tensor, or none.</summary>
@@ -73,6 +76,10 @@ public sealed record PackedWeight
 
         return false;
     }
+
+    /// <summary>Codes and scales in memory.</summary>
+    public PackedArrays ReadPacked(ModelFiles files) => new(
+        Code, Shape, BlockSize, Bytes(files, Codes).ToArray(), Nested is null ? files.ReadFloat32(Scales) : [], Nested is null ? null : NestedOf(files));
 
     /// <summary>The weight's values in fp32, rows [first, first + count).</summary>
     public float[] Read(ModelFiles files, long first, long count)
@@ -140,7 +147,7 @@ public sealed record PackedWeight
             Need(files, nested.Map, TensorDtype.F32, 256 * 4, name);
         }
 
-        return new PackedWeight { Name = name, Code = code, Shape = shape, BlockSize = blockSize, Codes = name, Scales = name + ".absmax", Map = name + ".quant_map", Nested = nested };
+        return new PackedWeight { Name = name, Code = code, Shape = shape, BlockSize = blockSize, Codes = name, Scales = name + ".absmax", Map = name + ".quant_map", Nested = nested, StoredAs = Text(json, "dtype") is string dtype && TensorDtypes.TryParseTorch(dtype, out TensorDtype storedAs) && storedAs.IsFloat() ? storedAs : null };
     }
 
     private static JsonObject State(string name, ReadOnlySpan<byte> bytes, string file)
