@@ -50,12 +50,18 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
 
     public bool IsEnabled => shared.IsEnabled;
 
+    /// <inheritdoc/>
+    public (Tensor A, Tensor B, double Scaling)? LowRank => Magnitude is null && Start is null ? (A, B, Scaling) : null;
+
+    /// <inheritdoc/>
+    public double DropoutFactor => 1 / (1 - dropout);
+
     private float Scaling => (float)Target.Scaling;
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, LinearWeight weight, Tensor? bias)
     {
-        using Tensor? mask = DropoutMask(x);
+        using Tensor? mask = DropoutMask(x.shape, x.dtype, x.device);
         using Tensor? dropped = mask is null ? null : x.mul(mask);
         if (Magnitude is not null)
             return ForwardDora(x, dropped, weight, bias);
@@ -89,6 +95,19 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         if (Magnitude is not null)
             updated = updated.mul(Magnitude.div(RowNorms(weight)).unsqueeze(1));
         return updated.to_type(weight.Plain?.dtype ?? A.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public Tensor? DropoutMask(long[] shape, ScalarType type, Device device)
+    {
+        if (generator is null || shared.Dropout is not { } randomness || !is_grad_enabled())
+            return null;
+        using Tensor kept = randomness.Draw(shape[0], shape[1], (block, seed) =>
+        {
+            generator.manual_seed(Mix(seed, index));
+            block.bernoulli_(1 - dropout, generator).div_(1 - dropout);
+        });
+        return TensorTypes.Converted(kept, type, device);
     }
 
     public void Dispose()
@@ -150,19 +169,6 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         if (bias is not null)
             y = y.add(bias);
         return y.to_type(x.dtype).MoveToOuterDisposeScope();
-    }
-
-    /// <returns>[P, in] with 0 or 1 / (1 − p), the same whenever seed and shape are the same; null: no dropout now.</returns>
-    private Tensor? DropoutMask(Tensor x)
-    {
-        if (generator is null || shared.Dropout is not { } randomness || !is_grad_enabled())
-            return null;
-        using Tensor kept = randomness.Draw(x.shape[0], x.shape[1], (block, seed) =>
-        {
-            generator.manual_seed(Mix(seed, index));
-            block.bernoulli_(1 - dropout, generator).div_(1 - dropout);
-        });
-        return TensorTypes.Converted(kept, x.dtype, x.device);
     }
 
     // SplitMix64 (Steele et al. 2014): neighbouring seeds and modules get unrelated streams.

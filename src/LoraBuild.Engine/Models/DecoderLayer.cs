@@ -65,17 +65,12 @@ internal sealed class DecoderLayer
     public Tensor Forward(Tensor x, ForwardPass pass)
     {
         using var scope = NewDisposeScope();
-        Tensor attended = AddTo(x, Normed(x, attentionNormBefore, n => Attend(n, pass)), attentionNormAfter);
-        return AddTo(attended, Normed(attended, mlpNormBefore, FeedForward), mlpNormAfter).MoveToOuterDisposeScope();
+        Tensor attended = AddTo(x, Attend(Input(x, attentionNormBefore), pass), attentionNormAfter);
+        return AddTo(attended, FeedForward(Input(attended, mlpNormBefore)), mlpNormAfter).MoveToOuterDisposeScope();
     }
 
-    private Tensor Normed(Tensor x, WeightSlot? norm, Func<Tensor, Tensor> then)
-    {
-        if (norm is null)
-            return then(x);
-        using Tensor normed = RmsNorm.Apply(x, norm.Value, spec.NormEps, spec.HasUnitOffsetNorm);
-        return then(normed);
-    }
+    private LinearInput Input(Tensor x, WeightSlot? norm) =>
+        norm is null ? LinearInput.Plain(x) : LinearInput.Normed(x, norm.Value, spec.NormEps, spec.HasUnitOffsetNorm);
 
     /// <summary>x + scale · norm(part). <paramref name="part"/> comes fresh from a product, which does not keep its result: it is written into.</summary>
     private Tensor AddTo(Tensor x, Tensor part, WeightSlot? normAfter)
@@ -92,7 +87,7 @@ internal sealed class DecoderLayer
         return sum.add_(x);
     }
 
-    private Tensor Attend(Tensor x, ForwardPass pass)
+    private Tensor Attend(LinearInput x, ForwardPass pass)
     {
         using var scope = NewDisposeScope();
         (Tensor query, Tensor key, Tensor value) = Project(x);
@@ -124,23 +119,22 @@ internal sealed class DecoderLayer
     }
 
     /// <returns>query [P, heads, headDim], key and value [P, keyValueHeads, headDim], before the rotation.</returns>
-    private (Tensor Query, Tensor Key, Tensor Value) Project(Tensor x)
+    private (Tensor Query, Tensor Key, Tensor Value) Project(LinearInput x)
     {
         long queryWidth = (long)spec.HeadCount * spec.HeadDim;
         long keyWidth = (long)spec.KeyValueHeadCount * spec.HeadDim;
         Tensor query, key, value;
         if (spec.IsQkvFused)
         {
-            Tensor fused = projections[0].Forward(x); // [P, q | k | v]
+            Tensor fused = LinearGroup.Forward(x, projections)[0]; // [P, q | k | v]
             query = fused.narrow(1, 0, queryWidth);
             key = fused.narrow(1, queryWidth, keyWidth);
             value = fused.narrow(1, queryWidth + keyWidth, keyWidth);
         }
         else
         {
-            query = projections[0].Forward(x);
-            key = projections[1].Forward(x);
-            value = projections[2].Forward(x);
+            Tensor[] parts = LinearGroup.Forward(x, projections);
+            (query, key, value) = (parts[0], parts[1], parts[2]);
         }
 
         if (spec.QueryKeyNorm == QueryKeyNorm.WholeProjection)
@@ -162,25 +156,11 @@ internal sealed class DecoderLayer
 
     private Tensor Heads(Tensor x) => x.view(x.shape[0], -1, spec.HeadDim);
 
-    private Tensor FeedForward(Tensor x)
+    private Tensor FeedForward(LinearInput x)
     {
         using var scope = NewDisposeScope();
-        Tensor gate, up; // [P, intermediate]
-        if (spec.IsGateUpFused)
-        {
-            Tensor fused = gates[0].Forward(x);
-            gate = fused.narrow(1, 0, spec.IntermediateSize);
-            up = fused.narrow(1, spec.IntermediateSize, spec.IntermediateSize);
-        }
-        else
-        {
-            gate = gates[0].Forward(x);
-            up = gates[1].Forward(x);
-        }
-
-        Tensor gated = GatedActivation.Apply(gate, up, spec.Activation);
-        gate.Dispose();
-        up.Dispose();
-        return down.Forward(gated).MoveToOuterDisposeScope();
+        Tensor[] parts = LinearGroup.Forward(x, gates); // gate and up [P, intermediate] each, or one [P, gate | up]
+        LinearInput gated = spec.IsGateUpFused ? LinearInput.GatedHalves(parts[0], spec.Activation) : LinearInput.Gated(parts[0], parts[1], spec.Activation);
+        return LinearGroup.Forward(gated, down)[0].MoveToOuterDisposeScope();
     }
 }

@@ -1,4 +1,5 @@
 // A frozen or trained linear module, and what an adapter adds to it.
+using LoraBuild.Engine.Models.Kernels;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -14,6 +15,15 @@ public interface ILinearAdapter
 
     /// <summary>The weight with which a plain product gives the same as <see cref="Forward"/> without dropout: [out, in], differentiable.</summary>
     Tensor EffectiveWeight(LinearWeight weight);
+
+    /// <summary>A [r, in], B [out, r] and s where <see cref="Forward"/> is W x + b + s · B(A drop(x)) and nothing more; null: it is something else.</summary>
+    (Tensor A, Tensor B, double Scaling)? LowRank => null;
+
+    /// <summary>The mask's value at inputs that are kept, 1 / (1 − p).</summary>
+    double DropoutFactor => 1;
+
+    /// <returns>The mask that drops inputs of A now, [P, in], the same whenever seed and shape are the same; null: nothing is dropped.</returns>
+    Tensor? DropoutMask(long[] shape, ScalarType type, Device device) => null;
 }
 
 /// <summary>y = x Wᵀ + b.</summary>
@@ -48,6 +58,9 @@ public sealed class LinearLayer
 
     public ILinearAdapter? Adapter { get; internal set; }
 
+    /// <summary>The adapter if it is switched on.</summary>
+    internal ILinearAdapter? ActiveAdapter => Adapter is { IsEnabled: true } adapter ? adapter : null;
+
     /// <summary>[out, in]: the weight in use, without an adapter's low-rank part.</summary>
     public LinearWeight Matrix => weight.Matrix;
 
@@ -57,6 +70,8 @@ public sealed class LinearLayer
 
     /// <param name="x">[P, in].</param>
     /// <returns>[P, out], a new tensor.</returns>
-    public Tensor Forward(Tensor x) =>
-        Adapter is { IsEnabled: true } adapter ? adapter.Forward(x, Matrix, Bias) : Matrix.Linear(x, Bias);
+    public Tensor Forward(Tensor x) => LinearGroup.Forward(LinearInput.Plain(x), this)[0];
+
+    /// <summary>The same in tensor calls.</summary>
+    internal Tensor Reference(Tensor x) => ActiveAdapter is { } adapter ? adapter.Forward(x, Matrix, Bias) : Matrix.Linear(x, Bias);
 }

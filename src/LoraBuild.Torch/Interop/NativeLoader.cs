@@ -23,6 +23,7 @@ internal static class NativeLoader
 
     private static nint LoadAndSetUp()
     {
+        OpenBlasCore.Set();
         nint library = Load(Candidates(typeof(NativeLoader).Assembly));
 
         // Debian's libtorch starts with one thread. The function is called by its address: P/Invoke would come back to this resolver.

@@ -32,4 +32,10 @@ internal static partial class NativeMethods
 
     [LibraryImport(Library)]
     internal static partial int lb_tiled_linear(FrozenWeightHandle weight, TensorHandle x, TensorHandle bias, out nint result);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_gated_activation(TensorHandle gate, TensorHandle up, long activation, out nint result);
+
+    [LibraryImport(Library)]
+    internal static unsafe partial int lb_linear_group(NativeLinearInput* input, NativeLinear* parts, long count, nint* outputs);
 }

@@ -21,4 +21,48 @@ public static class FusedKernels
     /// <returns>[…, width].</returns>
     public static Tensor RmsNorm(Tensor x, Tensor weight, double eps, double offset) =>
         NativeCall.Wrap(NativeMethods.lb_rms_norm(Tensor.HandleOf(x), Tensor.HandleOf(weight), eps, offset, out nint result), result);
+
+    /// <summary>act(gate) · up (SwiGLU and GeGLU, Shazeer 2020).</summary>
+    /// <param name="gate">[rows, width]; like <paramref name="up"/> it may be a narrow view.</param>
+    /// <param name="up">[rows, width].</param>
+    /// <returns>[rows, width].</returns>
+    public static Tensor GatedActivation(Tensor gate, Tensor up, GateFunction function) =>
+        NativeCall.Wrap(NativeMethods.lb_gated_activation(Tensor.HandleOf(gate), Tensor.HandleOf(up), (long)function, out nint result), result);
+
+    /// <summary>
+    /// y_i = n W_iᵀ + b_i + s_i · (drop_i(n) A_iᵀ) B_iᵀ for linear layers over one input n, with one buffer for its gradient. W gets no gradient. Kept are
+    /// what n is made of and the low-rank products; where no layer has an adapter, a plain input is not kept at all.
+    /// </summary>
+    /// <param name="input">What n is.</param>
+    /// <param name="terms">The layers, at least one; all with the same in-width.</param>
+    /// <returns>[rows, out_i] each, new tensors.</returns>
+    public static unsafe Tensor[] Linears(FusedInput input, IReadOnlyList<FusedLinear> terms)
+    {
+        NativeLinearInput native = new()
+        {
+            Kind = (long)input.Kind, X = Raw(input.X), Second = Raw(input.Second), Eps = input.Eps, Offset = input.Offset, Function = (long)input.Function,
+        };
+        NativeLinear[] parts = new NativeLinear[terms.Count];
+        for (int i = 0; i < parts.Length; i++)
+        {
+            FusedLinear term = terms[i];
+            parts[i] = new()
+            {
+                Weight = Raw(term.Weight), Bias = Raw(term.Bias), A = Raw(term.A), B = Raw(term.B), Mask = Raw(term.Mask), Scaling = term.Scaling, Kept = term.MaskFactor,
+            };
+        }
+
+        nint[] results = new nint[parts.Length];
+        fixed (NativeLinear* first = parts)
+        fixed (nint* outputs = results)
+        {
+            NativeCall.Check(NativeMethods.lb_linear_group(&native, first, parts.Length, outputs));
+        }
+
+        GC.KeepAlive(input);
+        GC.KeepAlive(terms);
+        return [.. results.Select(r => new Tensor(r))];
+    }
+
+    private static nint Raw(Tensor tensor) => tensor is null ? 0 : tensor.Handle;
 }

@@ -1,4 +1,7 @@
-// The gate of the feed-forward layer in TorchSharp calls: what a fused kernel has to equal.
+// The gate of the feed-forward layer: the fused kernel where it fits, else the same in TorchSharp calls, which is what the kernel has to equal.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models.Kernels;
@@ -8,7 +11,27 @@ public static class GatedActivation
     /// <summary>act(gate) · up (SwiGLU and GeGLU, Shazeer 2020).</summary>
     /// <param name="gate">[P, intermediate].</param>
     /// <param name="up">[P, intermediate].</param>
+    /// <returns>[P, intermediate], a new tensor.</returns>
     public static Tensor Apply(Tensor gate, Tensor up, Activation activation)
+    {
+#if NATIVE_KERNELS
+        if (FusedKernels.Fit(gate) && FusedKernels.Fit(up))
+            return FusedKernels.GatedActivation(gate, up, FunctionOf(activation));
+#endif
+        return Reference(gate, up, activation);
+    }
+
+#if NATIVE_KERNELS
+    internal static GateFunction FunctionOf(Activation activation) => activation switch
+    {
+        Activation.Silu => GateFunction.Silu,
+        Activation.Gelu => GateFunction.Gelu,
+        Activation.GeluTanh => GateFunction.GeluTanh,
+        _ => throw new ArgumentOutOfRangeException(nameof(activation), activation, null),
+    };
+#endif
+
+    internal static Tensor Reference(Tensor gate, Tensor up, Activation activation)
     {
         using Tensor activated = Activate(gate, activation);
         return activated.mul(up);

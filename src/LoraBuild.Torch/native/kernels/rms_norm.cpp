@@ -1,5 +1,5 @@
 // RMSNorm in one pass forward and one backward (Zhang and Sennrich, 2019). It saves x and one number a row.
-#include "kernel.h"
+#include "rows.h"
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -9,16 +9,23 @@
 
 namespace {
 
-// y = x · rstd · (offset + w), rstd = 1 / sqrt(mean(x²) + eps).
-LB_CLONES void forward_rows(const float* x, const float* w, float* y, float* rstd, int64_t begin, int64_t end, int64_t width, float eps, float offset) {
+// rstd = 1 / sqrt(mean(x²) + eps).
+LB_CLONES void scale_rows(const float* x, float* rstd, int64_t begin, int64_t end, int64_t width, float eps) {
     for (int64_t row = begin; row < end; row++) {
         const float* in = x + row * width;
-        float* out = y + row * width;
         float sum = 0;
 #pragma omp simd reduction(+ : sum)
         for (int64_t i = 0; i < width; i++) sum += in[i] * in[i];
-        const float scale = 1.0f / std::sqrt(sum / static_cast<float>(width) + eps);
-        rstd[row] = scale;
+        rstd[row] = 1.0f / std::sqrt(sum / static_cast<float>(width) + eps);
+    }
+}
+
+// y = x · rstd · (offset + w).
+LB_CLONES void normed_rows(const float* x, const float* w, const float* rstd, float* y, int64_t begin, int64_t end, int64_t width, float offset) {
+    for (int64_t row = begin; row < end; row++) {
+        const float* in = x + row * width;
+        float* out = y + row * width;
+        const float scale = rstd[row];
 #pragma omp simd
         for (int64_t i = 0; i < width; i++) out[i] = in[i] * scale * (offset + w[i]);
     }
@@ -60,13 +67,7 @@ struct RmsNorm final : torch::autograd::Function<RmsNorm> {
         const int64_t rows = width == 0 ? 0 : x.numel() / width;
         at::Tensor y = at::empty_like(x);
         at::Tensor rstd = at::empty({rows}, x.options());
-        const float* in = x.data_ptr<float>();
-        const float* factors = w.data_ptr<float>();
-        float* out = y.data_ptr<float>();
-        float* scales = rstd.data_ptr<float>();
-        at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) {
-            forward_rows(in, factors, out, scales, begin, end, width, static_cast<float>(eps), static_cast<float>(offset));
-        });
+        norm_forward(x.data_ptr<float>(), w.data_ptr<float>(), y.data_ptr<float>(), rstd.data_ptr<float>(), rows, width, static_cast<float>(eps), static_cast<float>(offset));
         context->save_for_backward({x, w, rstd});
         context->saved_data["offset"] = offset;
         return y;
@@ -84,19 +85,36 @@ struct RmsNorm final : torch::autograd::Function<RmsNorm> {
         at::Tensor dx, dw;
         if (context->needs_input_grad(0)) {
             dx = at::empty_like(x);
-            float* out = dx.data_ptr<float>();
-            at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) { backward_rows(up, in, factors, scales, out, begin, end, width, offset); });
+            norm_backward(up, in, factors, scales, dx.data_ptr<float>(), rows, width, offset);
         }
         if (context->needs_input_grad(1)) {
             dw = at::zeros({width}, w.options());
-            float* out = dw.data_ptr<float>();
-            at::parallel_for(0, width, 64, [&](int64_t begin, int64_t end) { weight_columns(up, in, scales, out, begin, end, rows, width); });
+            norm_weight_backward(up, in, scales, dw.data_ptr<float>(), rows, width);
         }
         return {dx, dw, at::Tensor(), at::Tensor()};
     }
 };
 
 }  // namespace
+
+void lorabuild::norm_forward(const float* x, const float* w, float* y, float* rstd, int64_t rows, int64_t width, float eps, float offset) {
+    at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) {
+        scale_rows(x, rstd, begin, end, width, eps);
+        normed_rows(x, w, rstd, y, begin, end, width, offset);
+    });
+}
+
+void lorabuild::norm_again(const float* x, const float* w, const float* rstd, float* y, int64_t rows, int64_t width, float offset) {
+    at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) { normed_rows(x, w, rstd, y, begin, end, width, offset); });
+}
+
+void lorabuild::norm_backward(const float* g, const float* x, const float* w, const float* rstd, float* dx, int64_t rows, int64_t width, float offset) {
+    at::parallel_for(0, rows, grain(width), [&](int64_t begin, int64_t end) { backward_rows(g, x, w, rstd, dx, begin, end, width, offset); });
+}
+
+void lorabuild::norm_weight_backward(const float* g, const float* x, const float* rstd, float* dw, int64_t rows, int64_t width) {
+    at::parallel_for(0, width, 64, [&](int64_t begin, int64_t end) { weight_columns(g, x, rstd, dw, begin, end, rows, width); });
+}
 
 // x […, width], weight [width], both fp32 on the CPU; offset 1 for Gemma's (1 + w), else 0.
 LB_API int lb_rms_norm(Handle x, Handle weight, double eps, double offset, Handle* out) {

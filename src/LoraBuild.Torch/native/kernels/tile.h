@@ -1,7 +1,7 @@
-// Products of small blocks that lie in the caches, and functions of a number, for kernels that are LB_CLONES: everything here is inlined into them.
+// Products of small blocks that lie in the caches, for kernels that are LB_CLONES: everything here is inlined into them.
 #pragma once
 
-#include "kernel.h"
+#include "numbers.h"
 
 namespace lorabuild {
 
@@ -61,44 +61,6 @@ LB_INLINE void row_product(const float* a, int64_t row_step, int64_t inner_step,
     }
     if (Tile::columns > kColumnUnit && column < columns)
         register_tile<kRowUnit, kColumnUnit, Adds>(a, row_step, inner_step, b + column, b_stride, c + column, c_stride, inner);
-}
-
-// eˣ within 2 units in the last place; below −87.3 it is 0 (also of −∞), above 88 it stays at e⁸⁸.
-LB_INLINE float exponential(float x) {
-    x = x < -88.0f ? -88.0f : x;
-    x = x > 88.0f ? 88.0f : x;
-    constexpr float shift = 12582912.0f;  // 1.5 · 2²³: adding it rounds to a whole number, which is then in the low bits
-    const float shifted = x * 1.44269504f + shift;
-    const float n = shifted - shift;
-    // ln 2 in two parts: the first has few bits, so that n times it is exact.
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    // Taylor's series to r⁷ on |r| ≤ ½ ln 2: its error is 2⁻²⁸.
-    float p = 1.0f / 5040.0f;
-    p = p * r + 1.0f / 720.0f;
-    p = p * r + 1.0f / 120.0f;
-    p = p * r + 1.0f / 24.0f;
-    p = p * r + 1.0f / 6.0f;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
-    const int32_t exponent = (static_cast<int32_t>(n) + 127) << 23;
-    return p * __builtin_bit_cast(float, exponent);
-}
-
-// tanh x. Near 0 a series, because 1 − 2 / (e²ˣ + 1) has lost its digits there.
-LB_INLINE float hyperbolic_tangent(float x) {
-    const float magnitude = x < 0 ? -x : x;
-    const float far = 1.0f - 2.0f / (exponential(2.0f * magnitude) + 1.0f);
-    const float s = x * x;
-    // x − x³/3 + 2x⁵/15 − 17x⁷/315 + 62x⁹/2835 − …: at |x| = 0.3 what is left out is below 2⁻²⁷ of x.
-    float p = -1382.0f / 155925.0f;
-    p = p * s + 62.0f / 2835.0f;
-    p = p * s - 17.0f / 315.0f;
-    p = p * s + 2.0f / 15.0f;
-    p = p * s - 1.0f / 3.0f;
-    const float near = x + x * s * p;
-    const float signed_far = x < 0 ? -far : far;
-    return magnitude < 0.3f ? near : signed_far;
 }
 
 }  // namespace lorabuild

@@ -1,0 +1,48 @@
+// What the fused linear layers are given.
+using static TorchSharp.torch;
+
+namespace LoraBuild.Torch.Kernels;
+
+/// <summary>The function of a gate; in the order of the native side.</summary>
+public enum GateFunction
+{
+    Silu,
+    Gelu,
+
+    /// <summary>Gelu by tanh (Hendrycks and Gimpel 2016).</summary>
+    GeluTanh,
+}
+
+/// <summary>How an input is made; in the order of the native side.</summary>
+public enum FusedInputKind
+{
+    /// <summary>It is the tensor itself.</summary>
+    Plain,
+
+    /// <summary>RMSNorm of it.</summary>
+    Norm,
+
+    /// <summary>act(gate) · up of two tensors.</summary>
+    Gated,
+
+    /// <summary>The same of the left and the right half of one.</summary>
+    GatedHalves,
+}
+
+/// <summary>What fused linear layers read.</summary>
+/// <param name="X">[rows, in]; [rows, 2 · in] of halves.</param>
+/// <param name="Second">The norm's weight [in], up [rows, in], or null.</param>
+/// <param name="Eps">Of a norm.</param>
+/// <param name="Offset">Of a norm: 1 in Gemma's models, else 0.</param>
+/// <param name="Function">Of a gate.</param>
+public sealed record FusedInput(FusedInputKind Kind, Tensor X, Tensor Second = null, double Eps = 0, double Offset = 0, GateFunction Function = GateFunction.Silu);
+
+/// <summary>One of several linear layers over the same input.</summary>
+/// <param name="Weight">[out, in], frozen.</param>
+/// <param name="Bias">[out], or null; may be trained.</param>
+/// <param name="A">[r, in], or null: no adapter.</param>
+/// <param name="B">[out, r].</param>
+/// <param name="Scaling">s.</param>
+/// <param name="Mask">[rows, in], 0 or <paramref name="MaskFactor"/>: what the input of A is multiplied with; null: nothing is dropped.</param>
+/// <param name="MaskFactor">1 / (1 − p).</param>
+public sealed record FusedLinear(Tensor Weight, Tensor Bias = null, Tensor A = null, Tensor B = null, double Scaling = 0, Tensor Mask = null, double MaskFactor = 1);
