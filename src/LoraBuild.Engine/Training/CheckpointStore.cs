@@ -81,10 +81,11 @@ public sealed class CheckpointStore(string directory)
         return final;
     }
 
-    /// <summary>Removes checkpoints of other runs, then the oldest ones beyond <paramref name="limit"/> (0: none).</summary>
+    /// <summary>Removes checkpoints of other runs and what a kill left of one, then the oldest ones beyond <paramref name="limit"/> (0: none).</summary>
     /// <param name="isKept">Steps that stay whatever their age.</param>
     public void Prune(string identity, int limit, Func<int, bool> isKept)
     {
+        RemoveUnfinished();
         List<TrainingState> own = [];
         foreach (TrainingState state in All())
         {
@@ -106,6 +107,14 @@ public sealed class CheckpointStore(string directory)
             Remove(PathOf(state.Step));
         if (Directory.Exists(directory))
             Directory.Delete(directory, recursive: true);
+    }
+
+    /// <summary>Half written, half removed, or on its way to being replaced: the names of <see cref="ReplaceDirectory"/>, and directories that have no state.</summary>
+    private void RemoveUnfinished()
+    {
+        string[] left = [.. Directory.EnumerateDirectories(directory, "." + Prefix + "*"), .. Directory.EnumerateDirectories(directory, Prefix + "*").Where(d => !File.Exists(Path.Combine(d, StateFile)))];
+        foreach (string path in left)
+            Directory.Delete(path, recursive: true);
     }
 
     /// <summary>The state goes first: what a kill leaves of the rest is no checkpoint any more.</summary>

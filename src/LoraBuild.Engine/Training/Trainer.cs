@@ -169,6 +169,7 @@ public sealed class Trainer : IDisposable
             checkpoints.Load(newest.Step);
             savedState = newest;
             state = newest with { TotalSteps = plan.TotalSteps };
+            Prune(); // the run before may have been killed while it did
             string longer = newest.TotalSteps == plan.TotalSteps ? "" : $" The run before had {newest.TotalSteps} steps; so far its rates were those of this one.";
             observer.Report(Diagnostic.Info("LB0610", $"training goes on after step {newest.Step} of {plan.TotalSteps} (checkpoints/step-{newest.Step}).{longer}"));
         }
@@ -350,10 +351,14 @@ public sealed class Trainer : IDisposable
         metrics.FlushToDisk();
         string directory = checkpoints.Save(state);
         savedState = state;
-        checkpoints.Store.Prune(
-            state.Identity, options.SaveTotalLimit, step => (options.LoadBestModelAtEnd && step == state.BestStep) || (options.KeepEpochCheckpoints && plan.EndsEpoch(step)));
+        Prune();
         observer.CheckpointSaved(new CheckpointSaved(state.Step, directory));
     }
+
+    private void Prune() => checkpoints.Store.Prune(
+        state.Identity,
+        options.SaveTotalLimit,
+        step => step == state.Step || (options.LoadBestModelAtEnd && step == state.BestStep) || (options.KeepEpochCheckpoints && plan.EndsEpoch(step)));
 
     private TrainingResult Cancel(MetricsLog metrics)
     {

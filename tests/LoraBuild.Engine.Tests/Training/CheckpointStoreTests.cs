@@ -29,6 +29,11 @@ public sealed class CheckpointStoreTests
         Save(store, 2);
         Save(store, 3);
         Assert.Equal([1, 2, 3], store.All().Select(s => s.Step));
+
+        Directory.CreateDirectory(store.PathOf(5)); // its state was removed, the rest not yet
+        Directory.CreateDirectory(Path.Combine(directory.Path, ".step-6.tmp"));
+        store.Prune("run", 0, _ => false);
+        Assert.Equal(["step-1", "step-2", "step-3", "step-4"], Directory.EnumerateDirectories(directory.Path).Select(Path.GetFileName).Order());
     }
 
     [Fact]
