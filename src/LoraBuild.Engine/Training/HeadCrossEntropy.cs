@@ -36,56 +36,30 @@ internal sealed record HeadCrossEntropy(Tensor Weight, double LogitScale, double
         using IDisposable noGrad = no_grad();
         using DisposeScope outer = NewDisposeScope();
         long count = hidden.shape[0];
+        bool hasGradient = hiddenGradient is not null || weightGradient is not null;
+        // One buffer for all chunks: memory from the system costs a page fault every 4 KiB.
+        Tensor buffer = empty([Math.Min(count, rowsOfChunk), Weight.shape[0]], dtype: Weight.dtype, device: Weight.device);
+        using Tensor transposed = Weight.t();
         double sum = 0;
         for (long row = 0; row < count; row += rowsOfChunk)
         {
             using DisposeScope scope = NewDisposeScope();
             long rows = Math.Min(rowsOfChunk, count - row);
             Tensor h = hidden.narrow(0, row, rows); // [n, hidden]
-            Tensor target = targets.narrow(0, row, rows).unsqueeze(1); // [n, 1]
-            Tensor logits = Logits(h); // [n, vocab] fp32
-            Tensor logProbabilities = logits.log_softmax(1); // [n, vocab]
-            if (LogitSoftcap is null)
-                logits.Dispose(); // only the cap's derivative needs them again
-            Tensor tokenLosses = TokenLosses(logProbabilities, target); // [n, 1]
-            losses?.narrow(0, row, rows).copy_(tokenLosses.squeeze(1));
-            Tensor? weight = weights?.narrow(0, row, rows).unsqueeze(1); // [n, 1]
+            Tensor? weight = weights?.narrow(0, row, rows); // [n]
+            Tensor logits = buffer.narrow(0, 0, rows).addmm_(h, transposed, 0, 1).to(ScalarType.Float32); // [n, vocab]
+            (Tensor tokenLosses, Tensor? gradient) = CrossEntropy.Apply(logits, targets.narrow(0, row, rows), weight, LogitScale, LogitSoftcap, LabelSmoothing, hasGradient);
+            losses?.narrow(0, row, rows).copy_(tokenLosses);
             sum += (weight is null ? tokenLosses : tokenLosses.mul(weight)).sum().item<float>();
-            if (hiddenGradient is null && weightGradient is null)
+            if (gradient is null)
                 continue;
 
-            Tensor gradient = logProbabilities.exp_(); // softmax − one-hot
-            gradient.scatter_add_(1, target, full([rows, 1], (float)(LabelSmoothing - 1), dtype: ScalarType.Float32, device: h.device));
-            if (LabelSmoothing > 0)
-                gradient.sub_(LabelSmoothing / gradient.shape[1]);
-            if (weight is not null)
-                gradient.mul_(weight);
-            if (LogitSoftcap is double cap)
-                gradient.mul_(logits.div_(cap).square().neg().add_(1)); // d cap(z)/dz = 1 − tanh²(z / c)
             gradient = gradient.to(Weight.dtype);
-            double factor = scale * LogitScale;
-            hiddenGradient?.narrow(0, row, rows).copy_(gradient.matmul(Weight).mul_(factor));
-            if (weightGradient is not null)
-                weightGradient.add_(gradient.t().matmul(h.mul(factor)));
+            float factor = (float)(scale * LogitScale);
+            hiddenGradient?.narrow(0, row, rows).addmm_(gradient, Weight, 0, factor);
+            weightGradient?.add_(gradient.t().matmul(h.mul(factor)));
         }
 
         return sum;
-    }
-
-    /// <returns>[n, 1]: −(1 − ε)·log p(target) − ε·mean of log p over the vocabulary.</returns>
-    private Tensor TokenLosses(Tensor logProbabilities, Tensor target)
-    {
-        Tensor losses = logProbabilities.gather(1, target).neg_();
-        return LabelSmoothing > 0 ? losses.mul_(1 - LabelSmoothing).add_(logProbabilities.mean([1], keepdim: true), -LabelSmoothing) : losses;
-    }
-
-    private Tensor Logits(Tensor hidden)
-    {
-        Tensor logits = nn.functional.linear(hidden, Weight).to(ScalarType.Float32);
-        if (LogitScale != 1)
-            logits.mul_(LogitScale);
-        if (LogitSoftcap is double cap)
-            logits.div_(cap).tanh_().mul_(cap);
-        return logits;
     }
 }
