@@ -14,6 +14,9 @@ switch (args)
     case ["kernels", ..]:
         KernelBenchmark.Run(Number("--rounds", 15), threads, Console.Out);
         return 0;
+    case ["frozen-linear", ..]:
+        FrozenLinearBenchmark.Run(Number("--tokens", 1024), Number("--rounds", 15), threads, Console.Out);
+        return 0;
     case ["tokenize", ..]:
         return TokenizeCommand.Run(Text("--tokenizers"), Text("--only"), Text("--write-texts"), args.Contains("--hostile"), Number("--bytes", 5_000_000), Number("--runs", 5), Console.Out, Console.Error);
     case ["encode-gguf"]:
@@ -28,6 +31,7 @@ switch (args)
         Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
+        Console.Error.WriteLine("       frozen-linear [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
         Console.Error.WriteLine("       encode-gguf");
         Console.Error.WriteLine("       export-gguf [--megabytes N] [--directory DIR] [--types TYPE,…] [--runs N]");
