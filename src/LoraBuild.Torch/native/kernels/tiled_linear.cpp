@@ -1,12 +1,9 @@
 // y = x · Wᵀ with a frozen W that is held compressed: rows are widened into a small buffer, a tile at a time, and multiplied from there.
 // Backward is dx = dy · W by the same tiles. Nothing but a reference to the compressed weight is saved.
-#include "kernel.h"
+#include "gemm.h"
 
 #include <ATen/core/ivalue.h>
 #include <ATen/ops/empty.h>
-#include <ATen/ops/from_blob.h>
-#include <ATen/ops/mm.h>
-#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cstring>
@@ -196,7 +193,7 @@ struct FrozenWeight final : torch::CustomClassHolder {
 
 using WeightPointer = c10::intrusive_ptr<FrozenWeight>;
 
-// Calls body(first row, tile [rows, columns]) for all tiles; the buffer is the thread's own and stays for the next call.
+// Calls body(first row, rows, tile) for all tiles, each row-major [rows, columns]; the buffer is the thread's own and stays for the next call.
 template <typename F>
 void for_tiles(const FrozenWeight& weight, F&& body) {
     static thread_local std::unique_ptr<float[]> buffer;
@@ -210,7 +207,7 @@ void for_tiles(const FrozenWeight& weight, F&& body) {
     for (int64_t first = 0; first < weight.info.rows; first += step) {
         const int64_t count = std::min(step, weight.info.rows - first);
         weight.decode(first, count, buffer.get(), weight.info.rounds_to_bf16 != 0);
-        body(first, at::from_blob(buffer.get(), {count, weight.info.columns}, at::TensorOptions().dtype(at::kFloat)));
+        body(first, count, buffer.get());
     }
 }
 
@@ -232,10 +229,10 @@ struct TiledLinear final : torch::autograd::Function<TiledLinear> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const WeightPointer& weight) {
         Timed timed(Part::linear, false);
         const at::Tensor x = operand(input, *weight);
-        at::Tensor y = at::empty({x.size(0), weight->info.rows}, x.options());
-        for_tiles(*weight, [&](int64_t first, const at::Tensor& tile) {
-            at::Tensor part = y.narrow(1, first, tile.size(0));
-            at::mm_out(part, x, tile.t());
+        const int64_t tokens = x.size(0), width = weight->info.columns, outputs = weight->info.rows;
+        at::Tensor y = at::empty({tokens, outputs}, x.options());
+        for_tiles(*weight, [&](int64_t first, int64_t count, const float* tile) {
+            gemm(tokens, count, width, 1, matrix(x), {tile, width, true}, 0, y.data_ptr<float>() + first, outputs);
         });
         context->saved_data["weight"] = c10::IValue::make_capsule(weight);
         context->saved_data["type"] = static_cast<int64_t>(input.scalar_type());
@@ -247,8 +244,11 @@ struct TiledLinear final : torch::autograd::Function<TiledLinear> {
         const auto capsule = context->saved_data["weight"].toCapsule();
         const FrozenWeight& weight = static_cast<const FrozenWeight&>(*capsule);
         const at::Tensor g = operand(gradients[0], weight);
-        at::Tensor dx = at::empty({g.size(0), weight.info.columns}, g.options());
-        for_tiles(weight, [&](int64_t first, const at::Tensor& tile) { dx.addmm_(g.narrow(1, first, tile.size(0)), tile, first == 0 ? 0 : 1); });
+        const int64_t tokens = g.size(0), width = weight.info.columns, outputs = weight.info.rows;
+        at::Tensor dx = at::empty({tokens, width}, g.options());
+        for_tiles(weight, [&](int64_t first, int64_t count, const float* tile) {
+            gemm(tokens, width, count, 1, {g.data_ptr<float>() + first, outputs}, {tile, width}, first == 0 ? 0 : 1, dx.data_ptr<float>(), width);
+        });
         return {result(std::move(dx), weight, static_cast<at::ScalarType>(context->saved_data["type"].toInt())), at::Tensor()};
     }
 };
