@@ -36,6 +36,16 @@ public static class NativeRuntime
     /// <summary>What the BLAS in use costs and the mending command; null when there is nothing to mend.</summary>
     public static string BlasWarning => Blas.Value.Warning;
 
+    /// <summary>Whether the loaded libtorch was built with CUDA, whatever the machine has.</summary>
+    public static bool LibtorchHasCuda
+    {
+        get
+        {
+            NativeCall.Check(NativeMethods.lb_cuda_is_built(out int result));
+            return result != 0;
+        }
+    }
+
     /// <summary>The number of tensor references that the process holds.</summary>
     public static long LiveTensorCount => NativeMethods.lb_live_tensors();
 

@@ -103,6 +103,16 @@ LB_API int lb_clip_grad_norm(const Handle* parameters, int64_t count, double max
     });
 }
 
+// √(Σ x²) over all of them, in fp32 each and fp64 together; the device is waited for once.
+LB_API int lb_total_norm(const Handle* tensors, int64_t count, double* total) {
+    return guard([&] {
+        at::NoGradGuard no_grad;
+        std::vector<at::Tensor> norms;
+        for (int64_t i = 0; i < count; i++) norms.push_back(at::linalg_vector_norm(get(tensors[i]), 2, at::OptionalIntArrayRef(), false, at::kFloat));
+        *total = norms.empty() ? 0.0 : at::linalg_vector_norm(at::stack(norms).to(at::kDouble), 2).item().toDouble();
+    });
+}
+
 LB_API int lb_zero_grad(Handle parameter, int set_to_none) {
     return guard([&] {
         at::Tensor& gradient = get(parameter).mutable_grad();

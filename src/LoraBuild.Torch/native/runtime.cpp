@@ -38,8 +38,22 @@ LB_API int lb_cuda_is_available(int* out) {
     return guard([&] { *out = at::globalContext().hasCUDA() && at::detail::getCUDAHooks().hasCUDA() && at::detail::getCUDAHooks().getNumGPUs() > 0 ? 1 : 0; });
 }
 
+// Whether this libtorch was built with CUDA, whatever the machine has.
+LB_API int lb_cuda_is_built(int* out) {
+    return guard([&] { *out = at::detail::getCUDAHooks().hasCUDART() ? 1 : 0; });
+}
+
 LB_API int lb_cuda_device_count(int* out) {
     return guard([&] { *out = at::globalContext().hasCUDA() ? static_cast<int>(at::detail::getCUDAHooks().getNumGPUs()) : 0; });
+}
+
+// Whether our own CUDA kernels were compiled in.
+LB_API int lb_cuda_has_kernels() {
+#ifdef LB_HAS_CUDA
+    return 1;
+#else
+    return 0;
+#endif
 }
 
 LB_API int lb_cuda_synchronize(int index) {

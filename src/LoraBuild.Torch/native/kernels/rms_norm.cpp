@@ -1,5 +1,8 @@
 // RMSNorm in one pass forward and one backward (Zhang and Sennrich, 2019). It saves x and one number a row.
 #include "rows.h"
+#ifdef LB_HAS_CUDA
+#include "cuda/cuda_kernels.h"
+#endif
 
 #include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
@@ -66,10 +69,16 @@ struct RmsNorm final : torch::autograd::Function<RmsNorm> {
         const int64_t width = x.size(-1);
         const int64_t rows = width == 0 ? 0 : x.numel() / width;
         at::Tensor y = at::empty_like(x);
-        at::Tensor rstd = at::empty({rows}, x.options());
-        norm_forward(x.data_ptr<float>(), w.data_ptr<float>(), y.data_ptr<float>(), rstd.data_ptr<float>(), rows, width, static_cast<float>(eps), static_cast<float>(offset));
+        at::Tensor rstd = at::empty({rows}, x.options().dtype(at::kFloat));
         context->save_for_backward({x, w, rstd});
         context->saved_data["offset"] = offset;
+#ifdef LB_HAS_CUDA
+        if (x.is_cuda()) {
+            cuda::rms_norm_forward(x, w, y, rstd, eps, offset);
+            return y;
+        }
+#endif
+        norm_forward(x.data_ptr<float>(), w.data_ptr<float>(), y.data_ptr<float>(), rstd.data_ptr<float>(), rows, width, static_cast<float>(eps), static_cast<float>(offset));
         return y;
     }
 
@@ -81,6 +90,9 @@ struct RmsNorm final : torch::autograd::Function<RmsNorm> {
         const at::Tensor g = gradients[0].contiguous();
         const int64_t width = x.size(-1);
         const int64_t rows = rstd.numel();
+#ifdef LB_HAS_CUDA
+        if (x.is_cuda()) return cuda_backward(context, g, x, w, rstd, offset);
+#endif
         const float *up = g.data_ptr<float>(), *in = x.data_ptr<float>(), *factors = w.data_ptr<float>(), *scales = rstd.data_ptr<float>();
         at::Tensor dx, dw;
         if (context->needs_input_grad(0)) {
@@ -93,6 +105,18 @@ struct RmsNorm final : torch::autograd::Function<RmsNorm> {
         }
         return {dx, dw, at::Tensor(), at::Tensor()};
     }
+
+#ifdef LB_HAS_CUDA
+    static variable_list cuda_backward(AutogradContext* context, const at::Tensor& g, const at::Tensor& x, const at::Tensor& w, const at::Tensor& rstd, double offset) {
+        at::Tensor dx, dw;
+        if (context->needs_input_grad(0)) {
+            dx = at::empty_like(x);
+            cuda::rms_norm_backward(g, x, w, rstd, dx, offset);
+        }
+        if (context->needs_input_grad(1)) dw = cuda::rms_norm_weight(g, x, w, rstd);
+        return {dx, dw, at::Tensor(), at::Tensor()};
+    }
+#endif
 };
 
 }  // namespace
@@ -116,7 +140,7 @@ void lorabuild::norm_weight_backward(const float* g, const float* x, const float
     at::parallel_for(0, width, 64, [&](int64_t begin, int64_t end) { weight_columns(g, x, rstd, dw, begin, end, rows, width); });
 }
 
-// x […, width], weight [width], both fp32 on the CPU; offset 1 for Gemma's (1 + w), else 0.
+// x […, width], weight [width], both fp32 on the CPU or of one type on a CUDA device; offset 1 for Gemma's (1 + w), else 0.
 LB_API int lb_rms_norm(Handle x, Handle weight, double eps, double offset, Handle* out) {
     return guard([&] { *out = wrap(RmsNorm::apply(get(x), get(weight), eps, offset)); });
 }

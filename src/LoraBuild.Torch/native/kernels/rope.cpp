@@ -1,5 +1,8 @@
 // Rotary position embedding (Su et al., 2021, half-split) in one pass forward and one backward. It saves the angles, never x.
 #include "kernel.h"
+#ifdef LB_HAS_CUDA
+#include "cuda/cuda_kernels.h"
+#endif
 
 #include <ATen/ops/empty.h>
 
@@ -40,6 +43,9 @@ LB_CLONES void rotate_rows(const Rotation& r, int64_t begin, int64_t end) {
 }
 
 at::Tensor rotate(const at::Tensor& input, const at::Tensor& cosines, const at::Tensor& sines, float sign) {
+#ifdef LB_HAS_CUDA
+    if (input.is_cuda()) return cuda::rope(input, cosines, sines, sign < 0);
+#endif
     const at::Tensor x = input.stride(2) == 1 ? input : input.contiguous();
     at::Tensor y = at::empty(x.sizes(), x.options());
     const Rotation rotation{x.data_ptr<float>(), x.stride(0), x.stride(1), cosines.data_ptr<float>(), sines.data_ptr<float>(), y.data_ptr<float>(), x.size(1), x.size(2), cosines.size(-1), sign};
@@ -64,7 +70,7 @@ struct Rope final : torch::autograd::Function<Rope> {
 
 }  // namespace
 
-// x [P, heads, headDim] fp32 on the CPU, rows and heads at any stride; cos and sin [P, 1, half], 2 · half ≤ headDim.
+// x [P, heads, headDim] fp32 on the CPU or of a type of the CUDA kernels, rows and heads at any stride; cos and sin [P, 1, half] in its type, 2 · half ≤ headDim.
 LB_API int lb_rope(Handle x, Handle cosines, Handle sines, Handle* out) {
     return guard([&] { *out = wrap(Rope::apply(get(x), get(cosines), get(sines))); });
 }
