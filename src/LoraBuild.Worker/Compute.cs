@@ -8,19 +8,23 @@ using TorchSharp;
 
 namespace LoraBuild.Worker;
 
-/// <param name="Dtype">Null: float32 on a CPU, the stored type elsewhere.</param>
+/// <param name="Dtype">Null: float32 (on a CPU).</param>
 public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
 {
     /// <summary>Sets the number of threads for the process and says which device is used.</summary>
     /// <param name="recipeDtype">Counts where the command line says auto.</param>
+    /// <param name="isComparison">Two models are compared, so that auto stands for float32 on every device and not for bfloat16 on CUDA.</param>
     /// <exception cref="DiagnosticException">LB0826: there is no such device.</exception>
-    public static Compute Prepare(VerbContext context, string recipeDtype = "auto")
+    public static Compute Prepare(VerbContext context, string recipeDtype = "auto", bool isComparison = false)
     {
         // Debian's libtorch starts with one thread.
         torch.set_num_threads(context.Value(SharedOptions.Threads) ?? Environment.ProcessorCount);
         WarnOfSlowArithmetic(context.Reporter);
         string dtype = context.Value(SharedOptions.Dtype)!;
-        return new Compute(DeviceOf(context.Value(SharedOptions.Device)!), DtypeOf(dtype == "auto" ? recipeDtype : dtype));
+        torch.Device device = DeviceOf(context.Value(SharedOptions.Device)!);
+        WarnOfMissingKernels(device, context.Reporter);
+        torch.ScalarType automatic = isComparison ? torch.ScalarType.Float32 : torch.ScalarType.BFloat16;
+        return new Compute(device, DtypeOf(dtype == "auto" ? recipeDtype : dtype) ?? (device.type == DeviceType.CUDA ? automatic : null));
     }
 
     /// <summary>A model with, where it is named, an adapter.</summary>
@@ -40,15 +44,29 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
 
     private static torch.Device DeviceOf(string name)
     {
-        bool hasCuda = torch.cuda_is_available();
-        if (name == "auto")
-            return hasCuda ? torch.CUDA : torch.CPU;
         if (name == "cpu")
             return torch.CPU;
+        bool hasCuda = torch.cuda_is_available();
+        if (name == "auto")
+            return hasCuda ? torch.device(DeviceType.CUDA, 0) : torch.CPU;
+        if (!hasCuda)
+            throw new DiagnosticException("LB0826", $"--device {name}: {WhyNoCuda()}. Use --device cpu, or mend that.");
         int index = name.Contains(':', StringComparison.Ordinal) ? int.Parse(name[5..], CultureInfo.InvariantCulture) : 0;
-        return hasCuda
+        int count = torch.cuda.device_count();
+        return index < count
             ? torch.device(DeviceType.CUDA, index)
-            : throw new DiagnosticException("LB0826", $"--device {name}: this libtorch finds no CUDA device. Use --device cpu, or point LIBTORCH at a libtorch with CUDA.");
+            : throw new DiagnosticException("LB0826", $"--device {name}: this machine has {count} CUDA device{(count == 1 ? "" : "s")}, numbered from 0.");
+    }
+
+    private static string WhyNoCuda()
+    {
+#if LIBTORCH_PROVIDER
+        return LoraBuild.Torch.Native.NativeRuntime.LibtorchHasCuda
+            ? $"libtorch {LoraBuild.Torch.Native.NativeRuntime.LibtorchVersion} has CUDA but finds no device (nvidia-smi says whether the driver does)"
+            : $"libtorch {LoraBuild.Torch.Native.NativeRuntime.LibtorchVersion} was built without CUDA (build against another one: LIBTORCH=DIR)";
+#else
+        return "libtorch finds no CUDA device";
+#endif
     }
 
     private static torch.ScalarType? DtypeOf(string name) => name switch
@@ -58,6 +76,14 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
         "float16" => torch.ScalarType.Float16,
         _ => null,
     };
+
+    private static void WarnOfMissingKernels(torch.Device device, IReporter reporter)
+    {
+#if LIBTORCH_PROVIDER
+        if (device.type == DeviceType.CUDA && !LoraBuild.Torch.Kernels.CudaKernels.AreBuilt)
+            reporter.Report(Diagnostic.Warning("LB0854", "the native library was built without CUDA kernels, because nvcc was not found or belongs to another CUDA than libtorch; the device computes with libtorch's own operations, which takes longer and more memory. Install the CUDA toolkit of libtorch's version and build again."));
+#endif
+    }
 
     private static void WarnOfSlowArithmetic(IReporter reporter)
     {

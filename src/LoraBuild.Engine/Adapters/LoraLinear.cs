@@ -76,6 +76,8 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
             return y.addmm_(low, bT, 1, Scaling);
         }
 
+        if (x.device_type == TorchSharp.DeviceType.CUDA && Start is null)
+            return AddNarrowed(y, dropped ?? x);
         // A narrow model with an fp32 adapter: the update is computed in fp32 and rounded once, as PEFT does.
         using Tensor wide = (dropped ?? x).to_type(A.dtype);
         using Tensor wideLow = wide.mm(aT);
@@ -102,6 +104,20 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     {
         if (generator is null || shared.Dropout is not { } randomness || !is_grad_enabled())
             return null;
+#if NATIVE_KERNELS
+        if (device.type == TorchSharp.DeviceType.CUDA)
+        {
+            // Drawn where it is used: a mask of the processor would have to travel at every step.
+            Tensor mask = empty(shape, dtype: type, device: device);
+            if (LoraBuild.Torch.Kernels.CudaKernels.Fit(mask))
+            {
+                randomness.Fill(mask, (part, first, seed) => LoraBuild.Torch.Kernels.CudaKernels.FillDropoutMask(part, Mix(seed, index), first, 1 - dropout));
+                return mask;
+            }
+
+            mask.Dispose();
+        }
+#endif
         using Tensor kept = randomness.Draw(shape[0], shape[1], (block, seed) =>
         {
             generator.manual_seed(Mix(seed, index));
@@ -137,6 +153,17 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     {
         using var scope = NewDisposeScope();
         return cat([.. weight.WideTiles().Select(t => t.Rows.square().sum(1))], 0).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>A device adds up products of narrow numbers in fp32: A and B are rounded to the type of the model, as autocast does, and nothing large is widened.</summary>
+    private Tensor AddNarrowed(Tensor y, Tensor x)
+    {
+        using Tensor a = A.to_type(x.dtype);
+        using Tensor b = B.to_type(x.dtype);
+        using Tensor aT = a.t();
+        using Tensor bT = b.t();
+        using Tensor low = x.mm(aT); // [P, r]
+        return y.addmm_(low, bT, 1, Scaling);
     }
 
     /// <summary>y −= s·B₀(A₀ x): what the residual weight of PiSSA and OLoRA lacks. Dropout does not touch it.</summary>

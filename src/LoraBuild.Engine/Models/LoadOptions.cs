@@ -26,4 +26,7 @@ public sealed record LoadOptions
 
     /// <summary>Of <see cref="RandomWeights"/>.</summary>
     public long Seed { get; init; }
+
+    /// <summary>Random weights are drawn where they live, by the device's own generator: quickly, but not the numbers that the seed gives on the CPU.</summary>
+    public bool DrawOnDevice { get; init; }
 }

@@ -12,10 +12,11 @@ internal static class RandomWeights
         Device device = options.Device ?? CPU;
         OrderedDictionary<string, Tensor> weights = [];
         using var noGrad = no_grad();
-        using Generator generator = new(unchecked((ulong)options.Seed), CPU);
+        using Generator? generator = options.DrawOnDevice ? null : new(unchecked((ulong)options.Seed), CPU);
+        Device drawn = options.DrawOnDevice ? device : CPU;
         foreach (ParameterShape parameter in ParameterLayout.All(spec))
         {
-            using Tensor fresh = Fresh(parameter, spec, generator);
+            using Tensor fresh = Fresh(parameter, spec, generator, drawn);
             Tensor placed = TensorTypes.Converted(fresh, options.Dtype ?? ScalarType.Float32, device).DetachFromDisposeScope();
             weights.Add(parameter.Name, options.RequiresGrad ? new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope() : placed);
         }
@@ -23,17 +24,17 @@ internal static class RandomWeights
         return weights;
     }
 
-    private static Tensor Fresh(ParameterShape parameter, DecoderSpec spec, Generator generator)
+    private static Tensor Fresh(ParameterShape parameter, DecoderSpec spec, Generator? generator, Device device)
     {
         long[] shape = [.. parameter.Shape];
         switch (parameter.Kind)
         {
             case ParameterKind.LinearBias:
-                return zeros(shape, dtype: ScalarType.Float32);
+                return zeros(shape, dtype: ScalarType.Float32, device: device);
             case ParameterKind.NormWeight:
-                return spec.HasUnitOffsetNorm ? zeros(shape, dtype: ScalarType.Float32) : ones(shape, dtype: ScalarType.Float32);
+                return spec.HasUnitOffsetNorm ? zeros(shape, dtype: ScalarType.Float32, device: device) : ones(shape, dtype: ScalarType.Float32, device: device);
             default:
-                Tensor values = empty(shape, dtype: ScalarType.Float32).normal_(0, spec.InitializerRange, generator);
+                Tensor values = empty(shape, dtype: ScalarType.Float32, device: device).normal_(0, spec.InitializerRange, generator);
                 if (parameter.Kind == ParameterKind.Embedding && spec.PaddingId is int padding)
                 {
                     using Tensor row = values.narrow(0, padding, 1);

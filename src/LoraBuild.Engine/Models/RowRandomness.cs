@@ -19,6 +19,20 @@ internal sealed class RowRandomness(IReadOnlyList<BlockRows>? rows, Func<int, lo
     /// <summary>Every pass is a block of its own with this seed.</summary>
     public static RowRandomness Of(long seed) => new(null, _ => seed);
 
+    /// <summary>The same where element i of a block can be written by itself, on any device.</summary>
+    /// <param name="target">[rows of the pass, width], dense; written.</param>
+    /// <param name="fill">Writes rows of a block: a dense piece, the place of its first element in the block, the block's seed.</param>
+    public void Fill(Tensor target, Action<Tensor, long, long> fill)
+    {
+        long place = 0;
+        foreach (BlockRows part in rows ?? [new BlockRows(0, (int)target.shape[0], 0, (int)target.shape[0])])
+        {
+            using Tensor piece = target.narrow(0, place, part.Count);
+            fill(piece, part.Start * target.shape[1], seedOf(part.Block));
+            place += part.Count;
+        }
+    }
+
     /// <param name="rowCount">Rows of the pass.</param>
     /// <param name="fill">Writes random numbers into a whole block [rows, width] from a seed.</param>
     /// <returns>fp32 [rows, width] on the CPU, in the caller's dispose scope.</returns>

@@ -24,6 +24,7 @@ public sealed class QuantizedWeight : IFrozenWeight
     private readonly float offset;
 #if NATIVE_KERNELS
     private readonly TiledWeight? native;
+    private readonly FourBitOnDevice? onDevice;
 #endif
 
     private QuantizedWeight(WeightCode code, long[] shape, int blockSize, ScalarType computeType, Tensor codes, Tensor scales, float[]? table, (Tensor Scales, Tensor Map, int BlockSize, float Offset)? nested)
@@ -54,6 +55,10 @@ public sealed class QuantizedWeight : IFrozenWeight
             native = table is null
                 ? TiledWeight.Int8(codes, scales, rounds)
                 : TiledWeight.FourBit(OutFeatures, InFeatures, codes, scales, blockSize, table, rounds, nestedScales, nestedMap, nestedBlockSize, offset);
+        }
+        else if (table is not null)
+        {
+            onDevice = new FourBitOnDevice(this.codes, this.scales, nestedMap!, nestedScales!, offset, nestedBlockSize, table, OutFeatures, InFeatures, blockSize);
         }
 #endif
     }
@@ -112,6 +117,11 @@ public sealed class QuantizedWeight : IFrozenWeight
 #if NATIVE_KERNELS
         if (native is not null)
             return native.Linear(x, bias);
+        if (onDevice is not null && x.dtype == computeType && CudaKernels.Fit(x))
+        {
+            Tensor y = CudaKernels.FourBitLinear(x, onDevice); // which keeps nothing of y
+            return bias is null ? y : y.add_(bias);
+        }
 #endif
         return TiledLinear.Apply(x, this, computeType, bias);
     }
@@ -122,6 +132,8 @@ public sealed class QuantizedWeight : IFrozenWeight
 #if NATIVE_KERNELS
         if (native is not null)
             return native.Rows(first, count);
+        if (onDevice is not null && CudaKernels.Fit(table!))
+            return CudaKernels.FourBitRows(table!, onDevice, first, count);
 #endif
         return ReferenceRows(first, count);
     }

@@ -13,7 +13,7 @@ namespace LoraBuild.Engine.Training;
 /// <param name="LogitScale">s.</param>
 /// <param name="LogitSoftcap">cap(z) = c · tanh(z / c); null: cap(z) = z.</param>
 /// <param name="LabelSmoothing">ε.</param>
-internal sealed record HeadCrossEntropy(Tensor Weight, double LogitScale, double? LogitSoftcap, double LabelSmoothing = 0)
+internal sealed partial record HeadCrossEntropy(Tensor Weight, double LogitScale, double? LogitSoftcap, double LabelSmoothing = 0)
 {
     // Logits of one chunk: 64 MB in fp32. At least this many rows keep the matrix product efficient with a large vocabulary.
     private const long ChunkElements = 1 << 24;
@@ -35,6 +35,10 @@ internal sealed record HeadCrossEntropy(Tensor Weight, double LogitScale, double
         using var measured = StepClock.Loss();
         using IDisposable noGrad = no_grad();
         using DisposeScope outer = NewDisposeScope();
+#if NATIVE_KERNELS
+        if (IsForDevice(hidden))
+            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, rowsOfChunk * RowsOfDeviceChunk, weights, losses);
+#endif
         long count = hidden.shape[0];
         bool hasGradient = hiddenGradient is not null || weightGradient is not null;
         // One buffer for all chunks: memory from the system costs a page fault every 4 KiB.

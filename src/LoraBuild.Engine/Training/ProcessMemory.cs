@@ -1,6 +1,10 @@
-// How much memory this process has needed at most.
+// How much memory this process has needed at most, on the machine or on a device.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using System.Diagnostics;
 using System.Globalization;
+using TorchSharp;
 
 namespace LoraBuild.Engine.Training;
 
@@ -8,6 +12,16 @@ public static class ProcessMemory
 {
     /// <summary>Peak resident set in bytes: VmHWM of /proc/self/status on Linux, the operating system's own figure elsewhere.</summary>
     public static long PeakBytes() => FromProcStatus() ?? FromProcess();
+
+    /// <summary>Where a model on that device computes: of a CUDA device the most bytes that tensors took there, else the process's own peak.</summary>
+    public static long PeakBytes(torch.Device device)
+    {
+#if NATIVE_KERNELS
+        if (DeviceMemory.Of(device) is { } memory)
+            return memory.PeakAllocatedBytes;
+#endif
+        return device.type == DeviceType.CPU ? PeakBytes() : 0; // TorchSharp does not tell what a device holds
+    }
 
     private static long? FromProcStatus()
     {

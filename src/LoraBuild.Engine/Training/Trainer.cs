@@ -230,7 +230,7 @@ public sealed class Trainer : IDisposable
         long tokens = batches.Sum(b => (long)b.TokenCount);
         double tokensPerSecond = meter.StepEnds(tokens);
         bool shouldLog = done % Math.Max(1, options.LoggingSteps) == 0 || done == plan.TotalSteps;
-        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(), meter.TimeLeft(plan.TotalSteps - done), shouldLog)
+        StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(model.Device), meter.TimeLeft(plan.TotalSteps - done), shouldLog)
         {
             Preference = objective.TakePreferences(),
             GradientNorms = norms,

@@ -4,14 +4,6 @@ using static TorchSharp.torch;
 
 namespace LoraBuild.Torch.Kernels;
 
-/// <summary>The activation of a gate, as native/kernels/cuda/launch.h numbers them.</summary>
-public enum GatedKind
-{
-    Silu,
-    Gelu,
-    GeluTanh,
-}
-
 /// <summary>
 /// Four-bit codes on a device, two in a byte, the first in the high half, row after row. The scale of a block is an fp32, or a byte that stands for
 /// Map[byte] · Absmax[block / Group] + Offset.
@@ -50,7 +42,7 @@ public static class CudaKernels
     /// <summary>act(gate) · up, differentiable in both; both are kept for the backward pass.</summary>
     /// <param name="gate">[rows, width].</param>
     /// <param name="up">[rows, width].</param>
-    public static Tensor Gated(Tensor gate, Tensor up, GatedKind kind) => NativeCall.Wrap(NativeMethods.lb_cuda_gated(gate.handle, up.handle, (long)kind, out nint result), result);
+    public static Tensor Gated(Tensor gate, Tensor up, GateFunction kind) => NativeCall.Wrap(NativeMethods.lb_cuda_gated(gate.handle, up.handle, (long)kind, out nint result), result);
 
     /// <summary>Token losses from logits, and, where it is wanted, weight · ∂loss/∂(scale · logit) in the logits' place. No graph is made.</summary>
     /// <param name="logits">[n, vocab] dense.</param>

@@ -31,7 +31,7 @@ internal static class ExportGgufVerb
         int? threads = context.Value(SharedOptions.Threads);
         if (context.Value(SharedOptions.Recipe) is not null)
         {
-            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), work => ExportWork.Run(work, () => Compute.Prepare(context, work.Recipe.Base.Dtype), threads));
+            RecipeArguments.Runner(context).Run(Stage.Export, context.Value(SharedOptions.Force), work => ExportWork.Run(work, () => Compute.Prepare(context, work.Recipe.Base.Dtype, isComparison: true), threads));
             return;
         }
 

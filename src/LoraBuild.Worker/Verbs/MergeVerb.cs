@@ -29,7 +29,7 @@ internal static class MergeVerb
     {
         if (context.Value(SharedOptions.Recipe) is not null)
         {
-            RecipeArguments.Runner(context).Run(Stage.Merge, context.Value(SharedOptions.Force), work => MergeWork.Run(work, Compute.Prepare(context, work.Recipe.Base.Dtype), context.Value(SharedOptions.Threads)));
+            RecipeArguments.Runner(context).Run(Stage.Merge, context.Value(SharedOptions.Force), work => MergeWork.Run(work, Compute.Prepare(context, work.Recipe.Base.Dtype, isComparison: true), context.Value(SharedOptions.Threads)));
             return;
         }
 

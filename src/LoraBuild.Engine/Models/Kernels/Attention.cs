@@ -1,4 +1,4 @@
-// Causal attention inside each document: the fused kernel where it fits, else the same in TorchSharp calls, which is what the kernel has to equal.
+// Causal attention inside each document: the fused kernel where it fits, libtorch's own on a device, else the same in TorchSharp calls, which is what the kernels have to equal.
 #if NATIVE_KERNELS
 using LoraBuild.Torch.Kernels;
 #endif
@@ -28,6 +28,10 @@ public static class Attention
             long[] starts = Starts(runs);
             return FusedAttention.Packed(query, key, value, starts, starts, scale, softcap, window);
         }
+
+        // None of libtorch's kernels for devices bends scores.
+        if (query.device_type == TorchSharp.DeviceType.CUDA && softcap is null && DeviceKernels.HasAttention)
+            return DeviceKernels.Attention(query, key, value, Starts(runs), scale, window ?? 0);
 #endif
         return PackedReference(query, key, value, runs, masks, scale, softcap, window);
     }

@@ -17,6 +17,8 @@ public static class GatedActivation
 #if NATIVE_KERNELS
         if (FusedKernels.Fit(gate) && FusedKernels.Fit(up))
             return FusedKernels.GatedActivation(gate, up, FunctionOf(activation));
+        if (CudaKernels.Fit(gate) && gate.dtype == up.dtype && gate.dim() == 2)
+            return CudaKernels.Gated(gate, up, FunctionOf(activation));
 #endif
         return Reference(gate, up, activation);
     }

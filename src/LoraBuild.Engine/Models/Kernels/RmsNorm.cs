@@ -19,6 +19,8 @@ public static class RmsNorm
 #if NATIVE_KERNELS
         if (FusedKernels.Fit(x) && FusedKernels.Fit(weight))
             return FusedKernels.RmsNorm(x, weight, eps, hasUnitOffset ? 1 : 0);
+        if (CudaKernels.Fit(x) && CudaKernels.Fit(weight) && x.dtype == weight.dtype)
+            return FusedKernels.RmsNorm(x, weight, eps, hasUnitOffset ? 1 : 0);
 #endif
         return Reference(x, weight, eps, hasUnitOffset);
     }

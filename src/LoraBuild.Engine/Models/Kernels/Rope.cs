@@ -16,7 +16,7 @@ public static class Rope
     public static Tensor Apply(Tensor x, Tensor cos, Tensor sin)
     {
 #if NATIVE_KERNELS
-        if (FusedKernels.Fit(x))
+        if (FusedKernels.Fit(x) || (CudaKernels.Fit(x) && cos.dtype == x.dtype))
             return FusedAttention.Rotate(x, cos, sin);
 #endif
         return Reference(x, cos, sin);

@@ -7,6 +7,12 @@ namespace LoraBuild.Engine.Training.Optimizers;
 /// <summary>p ← p·(1 − lr·wd); m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²; p ← p − lr·(m/(1 − β₁ᵗ)) / (√(v/(1 − β₂ᵗ)) + ε).</summary>
 internal sealed class AdamWRule(double beta1, double beta2, double epsilon) : IElementwiseRule
 {
+    public double Beta1 => beta1;
+
+    public double Beta2 => beta2;
+
+    public double Epsilon => epsilon;
+
     public IReadOnlyList<string> StateNames { get; } = ["exp_avg", "exp_avg_sq"];
 
     public void Update(in UpdateNumbers numbers, Span<Vector<float>> parameters, ReadOnlySpan<Vector<float>> gradients, Span<Vector<float>> first, Span<Vector<float>> second)

@@ -39,15 +39,20 @@ internal sealed class ElementwiseOptimizer : IOptimizer
         using IDisposable noGrad = no_grad();
         Steps++;
         List<int> fused = [];
+        List<DeviceParameter> onDevice = [];
         for (int i = 0; i < parameters.Count; i++)
         {
             if (IsFused && FloatMemory.IsPossible(parameters[i].Value) && (gradients[i] is null || FloatMemory.IsPossible(gradients[i]!)))
                 fused.Add(i);
+            else if (IsFused && DeviceAdamW.Fits(rule, parameters[i].Value, gradients[i]))
+                onDevice.Add(new DeviceParameter(parameters[i].Value, gradients[i], states[i], Numbers(i, learningRate, gradientScale)));
             else
                 UpdateByTensors(i, Numbers(i, learningRate, gradientScale));
         }
 
         UpdateFused(fused, learningRate, gradientScale);
+        if (onDevice.Count > 0)
+            DeviceAdamW.Update(rule, onDevice);
         ClearGradients();
     }
 

@@ -1,4 +1,7 @@
 // The gradients that stand at parameters: taken, measured, cleared.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training.Optimizers;
@@ -18,6 +21,13 @@ internal static class GradientTensors
         using IDisposable noGrad = no_grad();
         List<FloatMemory> atHand = [];
         double sumOfSquares = 0;
+#if NATIVE_KERNELS
+        // Asking a device for each norm by itself would wait for it each time.
+        Tensor[] onDevice = [.. gradients.OfType<Tensor>().Where(g => g.device_type == TorchSharp.DeviceType.CUDA)];
+        if (onDevice.Length > 0)
+            sumOfSquares = Math.Pow(DeviceKernels.TotalNorm(onDevice), 2);
+        gradients = [.. gradients.Where(g => g is not null && g.device_type != TorchSharp.DeviceType.CUDA)];
+#endif
         foreach (Tensor gradient in gradients.OfType<Tensor>())
         {
             if (FloatMemory.IsPossible(gradient))

@@ -30,7 +30,7 @@ Status rms_norm_weight(Element type, const void* g, const void* x, const float* 
 // `inverse` turns back, which is the gradient.
 Status rope(Element type, const void* x, int64_t row_stride, const void* cos, const void* sin, void* y, int64_t tokens, int64_t heads, int64_t head_width, int64_t half, bool inverse, Stream stream);
 
-// As GatedKind in C#.
+// As GateFunction in C#.
 enum class Gate : int { silu, gelu, gelu_tanh };
 
 // y = act(gate) · up. Inputs have a row stride, y, d_gate and d_up are dense [rows, width].
