@@ -5,6 +5,8 @@ using LoraBuild.Benchmarks;
 int threads = Number("--threads", Environment.ProcessorCount);
 switch (args)
 {
+    case ["train-step", ..] when Text("--device") is { } place:
+        return DeviceStepBenchmark.Run(Text("--shape") ?? "qwen2.5-0.5b", place, Text("--dtype") ?? "bfloat16", args.Contains("--ragged"), Number("--length", 1024), Number("--steps", 20), Console.Out, Console.Error);
     case ["train-step", ..]:
         TrainStepBenchmark.Run(args.Contains("--ragged"), Number("--steps", 7), threads, Console.Out);
         return 0;
@@ -29,6 +31,7 @@ switch (args)
         return MergeBenchmark.Run(Number("--megabytes", 2000), Text("--directory") ?? Path.GetTempPath(), Console.Out);
     default:
         Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
+        Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--ragged | --length N] [--steps N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
         Console.Error.WriteLine("       frozen-linear [--tokens N] [--rounds N] [--threads N]");
