@@ -40,7 +40,6 @@ public sealed class QuantizedWeight : IFrozenWeight
         nestedMap = nested?.Map.DetachFromDisposeScope();
         nestedBlockSize = nested?.BlockSize ?? 0;
         offset = nested?.Offset ?? 0;
-        bool isOnCpu = codes.device_type == TorchSharp.DeviceType.CPU;
         if (table is not null)
         {
             this.table = tensor(table, device: codes.device).DetachFromDisposeScope();
@@ -50,7 +49,7 @@ public sealed class QuantizedWeight : IFrozenWeight
 
 #if NATIVE_KERNELS
         bool rounds = computeType == ScalarType.BFloat16;
-        if (isOnCpu)
+        if (codes.device_type == TorchSharp.DeviceType.CPU)
         {
             native = table is null
                 ? TiledWeight.Int8(codes, scales, rounds)
