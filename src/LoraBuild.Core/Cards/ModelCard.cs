@@ -35,8 +35,8 @@ public sealed record CardSplit(string Split, int Documents, long Tokens, long Ta
 /// <param name="Steps">Optimizer steps.</param>
 /// <param name="FirstLoss">Of the first step.</param>
 /// <param name="LastLoss">Of the last one.</param>
-/// <param name="Best">The lowest loss on held-out tokens and its step; null without evaluation.</param>
-public sealed record CardTraining(int Steps, double Epochs, double FirstLoss, double LastLoss, (int Step, double Loss)? Best);
+/// <param name="Best">The lowest loss on held-out documents, its step, and the perplexity then (of pairs the loss is that of preferring, and the perplexity of the better answers); null without evaluation.</param>
+public sealed record CardTraining(int Steps, double Epochs, double FirstLoss, double LastLoss, (int Step, double Loss, double Perplexity)? Best);
 
 /// <param name="Model">What was measured: base model, with adapter, merged.</param>
 public sealed record CardMeasurement(string Model, double Loss, double Perplexity, long Tokens);

@@ -106,7 +106,7 @@ public static class ModelCardText
         if (card.Training is { } t)
         {
             text.Append(CultureInfo.InvariantCulture, $"## Training\n\n{t.Steps:N0} optimizer steps, {t.Epochs:0.##} epochs; loss {t.FirstLoss:F4} at the first step, {t.LastLoss:F4} at the last");
-            text.Append(t.Best is { } best ? string.Create(CultureInfo.InvariantCulture, $"; lowest loss on held-out documents {best.Loss:F4} (perplexity {Math.Exp(best.Loss):F3}) at step {best.Step:N0}.\n\n") : ".\n\n");
+            text.Append(t.Best is { } best ? string.Create(CultureInfo.InvariantCulture, $"; lowest loss on held-out documents {best.Loss:F4} (perplexity {best.Perplexity:F3}) at step {best.Step:N0}.\n\n") : ".\n\n");
         }
 
         if (card.Evaluation.Count == 0)

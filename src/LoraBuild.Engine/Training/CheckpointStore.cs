@@ -1,6 +1,7 @@
 // checkpoints/step-N/: a directory has its final name only when everything in it is on the disk.
 using System.Globalization;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using LoraBuild.Core.IO;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Training.Memory;
@@ -48,7 +49,13 @@ public sealed class CheckpointStore(string directory)
 {
     private const string StateFile = "state.json";
     private const string Prefix = "step-";
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower, WriteIndented = true, NewLine = "\n" };
+    private static readonly JsonSerializerOptions Json = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        WriteIndented = true,
+        NewLine = "\n",
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals, // the perplexity of a loss above 709 is infinite
+    };
 
     public string PathOf(int step) => Path.Combine(directory, Prefix + step.ToString(CultureInfo.InvariantCulture));
 
@@ -82,8 +89,9 @@ public sealed class CheckpointStore(string directory)
     }
 
     /// <summary>Removes checkpoints of other runs and what a kill left of one, then the oldest ones beyond <paramref name="limit"/> (0: none).</summary>
+    /// <param name="keepsBest">With a checkpoint stays the one that it names as its best: a run that goes on from it may end there.</param>
     /// <param name="isKept">Steps that stay whatever their age.</param>
-    public void Prune(string identity, int limit, Func<int, bool> isKept)
+    public void Prune(string identity, int limit, bool keepsBest, Func<int, bool> isKept)
     {
         RemoveUnfinished();
         List<TrainingState> own = [];
@@ -97,7 +105,17 @@ public sealed class CheckpointStore(string directory)
 
         if (limit <= 0)
             return;
-        foreach (TrainingState state in own.SkipLast(limit).Where(s => !isKept(s.Step)))
+        HashSet<int> kept = [.. own.TakeLast(limit).Concat(own.Where(s => isKept(s.Step))).Select(s => s.Step)];
+        if (keepsBest)
+            kept.UnionWith([.. own.Where(s => kept.Contains(s.Step) && s.BestStep is not null).Select(s => s.BestStep!.Value)]);
+        foreach (TrainingState state in own.Where(s => !kept.Contains(s.Step)))
+            Remove(PathOf(state.Step));
+    }
+
+    /// <summary>Removes a run's checkpoints of later steps.</summary>
+    public void RemoveAfter(string identity, int step)
+    {
+        foreach (TrainingState state in All().Where(s => s.Identity == identity && s.Step > step))
             Remove(PathOf(state.Step));
     }
 

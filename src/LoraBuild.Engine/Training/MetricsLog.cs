@@ -40,14 +40,14 @@ public sealed class MetricsLog : IDisposable
         {
             ["step"] = metrics.Step,
             ["eval_loss"] = metrics.Loss,
-            ["eval_perplexity"] = metrics.Perplexity,
+            ["eval_perplexity"] = Number(metrics.Perplexity),
             ["eval_tokens"] = metrics.Tokens,
         };
         AddPreference(line, "eval_", metrics.Preference);
         log.Write(line);
     }
 
-    /// <summary>JSON has no NaN: a step that was skipped has null.</summary>
+    /// <summary>JSON has no NaN and no infinity: a step that was skipped has null, and so has the perplexity of a loss above 709.</summary>
     private static JsonNode? Number(double value) => double.IsFinite(value) ? value : null;
 
     /// <summary>Names of TRL.</summary>

@@ -1,4 +1,6 @@
 // A training run from the first step, or the newest checkpoint, to the written adapter.
+using System.Globalization;
+using System.Text.Json;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
@@ -134,11 +136,11 @@ public sealed class Trainer : IDisposable
     {
         if (plan.TotalSteps < 1)
             throw new DiagnosticException("LB0606", $"train.num_train_epochs {options.NumTrainEpochs} of {plan.StepsPerEpoch} optimizer steps gives no step. Raise it, or set train.max_steps.");
+        if (options.Guard.OnNan == OnNan.Rollback && adapter is not null)
+            guard.HoldStart(parameters); // also of a run that goes on: it may have to go back as far as the one that was killed
         Resume();
         steps.Begin(state.Step > 0 ? state : null, plan);
         observer.Started(Describe(summary));
-        if (state.Step == 0 && options.Guard.OnNan == OnNan.Rollback && adapter is not null)
-            guard.HoldStart(parameters);
         using MetricsLog metrics = MetricsLog.Open(Path.Combine(outputDirectory, "metrics.jsonl"), state.Step, state.EvaluatedStep);
         if (!EvaluateStart(cancellation))
             return Cancel(metrics);
@@ -176,7 +178,10 @@ public sealed class Trainer : IDisposable
         else if (own.Count > 0)
         {
             checkpoints.Store.Clear();
-            observer.Report(Diagnostic.Info("LB0614", $"the checkpoints here are of a run of {own[^1].TotalSteps} steps, this one has {plan.TotalSteps}, and the rates of lr_scheduler_type {options.Schedule} depend on that number; training starts over. constant, constant_with_warmup and inverse_sqrt with warmup_steps can be made longer without."));
+            string reason = own[0].Step > plan.TotalSteps
+                ? $"the oldest one stands after step {own[0].Step}; training starts over. A shorter run goes on from a checkpoint within it (train.save_total_limit, train.keep_epoch_checkpoints)."
+                : $"the rates of lr_scheduler_type {JsonNamingPolicy.SnakeCaseLower.ConvertName(options.Schedule.ToString())} depend on that number; training starts over. constant, constant_with_warmup and inverse_sqrt with warmup_steps can be made longer without.";
+            observer.Report(Diagnostic.Info("LB0614", $"the checkpoints here are of a run of {own[^1].TotalSteps} steps, this one has {plan.TotalSteps}, and {reason}"));
         }
         else if (found.Count > 0)
         {
@@ -215,7 +220,8 @@ public sealed class Trainer : IDisposable
         {
             optimizer.ClearGradients();
             _ = objective.TakePreferences();
-            if (Intervene(bad, batches, metrics))
+            string documents = string.Join(", ", batches.SelectMany(b => b.Parts).Select(p => p.Document).Order().Take(16));
+            if (Intervene($"step {step + 1}: {bad}. Training documents of the step: {documents}.", isUpdated: false, metrics))
                 return true; // back at an earlier step
         }
         else
@@ -249,46 +255,54 @@ public sealed class Trainer : IDisposable
     }
 
     /// <summary>What the recipe says about a bad step. True: the run stands at an earlier step; false: the step counts as done, without an update.</summary>
+    /// <param name="what">Step, finding and documents, as a sentence.</param>
+    /// <param name="isUpdated">The weights themselves are bad: there is nothing left to skip.</param>
     /// <exception cref="DiagnosticException">LB0603: stop, too many, or nothing to go back to.</exception>
-    private bool Intervene(string what, IReadOnlyList<MicroBatch> batches, MetricsLog metrics)
+    private bool Intervene(string what, bool isUpdated, MetricsLog metrics)
     {
         GuardOptions policy = options.Guard;
-        string documents = string.Join(", ", batches.SelectMany(b => b.Parts).Select(p => p.Document).Order().Take(16));
-        string place = $"step {state.Step + 1}: {what}. Training documents of the step: {documents}.";
         int count = state.Interventions + 1;
-        if (policy.OnNan == OnNan.Stop)
-            throw new DiagnosticException("LB0603", $"{place} {GuardAdvice}");
+        if (policy.OnNan == OnNan.Stop || (policy.OnNan == OnNan.Skip && isUpdated))
+            throw new DiagnosticException("LB0603", $"{what} {GuardAdvice}");
         if (count > policy.MostInterventions)
-            throw new DiagnosticException("LB0603", $"{place} This is the {count}th bad step, and train.guard.max_interventions is {policy.MostInterventions}. {GuardAdvice}");
+            throw new DiagnosticException("LB0603", $"{what} This is bad step number {count}, and train.guard.max_interventions is {policy.MostInterventions}. {GuardAdvice}");
         if (policy.OnNan == OnNan.Skip)
         {
             state = state with { Interventions = count };
-            observer.Report(Diagnostic.Warning("LB0616", $"{place} The step is skipped ({count} of {policy.MostInterventions})."));
+            observer.Report(Diagnostic.Warning("LB0616", $"{what} The step is skipped ({count} of {policy.MostInterventions})."));
             return false;
         }
 
-        double factor = state.RateFactor * policy.RateFactor;
-        TrainingState? back = checkpoints.Store.All().LastOrDefault(s => s.Identity == state.Identity && s.Step <= state.Step);
+        GoBack(what, count, metrics);
+        return true;
+    }
+
+    /// <summary>To the newest checkpoint before the place where the run stands: one of that place has the very weights that the step was bad with, and from it would be so again.</summary>
+    /// <exception cref="DiagnosticException">LB0603: there is none.</exception>
+    private void GoBack(string what, int count, MetricsLog metrics)
+    {
+        TrainingState? back = checkpoints.Store.All().LastOrDefault(s => s.Identity == state.Identity && s.Step < state.Step);
         if (back is not null)
             checkpoints.Load(back.Step);
         else if (guard.RestoreStart(parameters))
             optimizer.Reset();
         else
-            throw new DiagnosticException("LB0603", $"{place} There is no checkpoint to go back to; set train.save_steps lower. {GuardAdvice}");
+            throw new DiagnosticException("LB0603", $"{what} There is no earlier checkpoint to go back to; set train.save_steps lower. {GuardAdvice}");
         int from = back?.Step ?? 0;
+        checkpoints.Store.RemoveAfter(state.Identity, from); // what went wrong is in them, and the run comes there another way
+        double factor = state.RateFactor * options.Guard.RateFactor;
         observer.Report(Diagnostic.Warning("LB0615", string.Create(
-            System.Globalization.CultureInfo.InvariantCulture, $"{place} Back to step {from} with {factor:G3} times the rate ({count} of {policy.MostInterventions}).")));
+            CultureInfo.InvariantCulture, $"{what} Back to step {from} with {factor:G3} times the rate ({count} of {options.Guard.MostInterventions}).")));
         state = (back ?? InitialState()) with { TotalSteps = plan.TotalSteps, RateFactor = factor, Interventions = count, StartEvaluation = state.StartEvaluation };
         steps.GoTo(state);
         metrics.BackTo(state.Step, state.EvaluatedStep);
         observer.WentBack(state.Step, state.EvaluatedStep);
-        return true;
     }
 
     /// <summary>The evaluation and the checkpoint that are due where the run stands. False: cancelled before the evaluation was done.</summary>
     private bool FinishStep(MetricsLog metrics, CancellationToken cancellation)
     {
-        if (evaluation is not null && evaluationInterval.IsDue(state.Step) && state.EvaluatedStep < state.Step)
+        while (evaluation is not null && evaluationInterval.IsDue(state.Step) && state.EvaluatedStep < state.Step)
         {
             try
             {
@@ -323,9 +337,16 @@ public sealed class Trainer : IDisposable
         }
     }
 
+    /// <summary>Counts an evaluation; one that is not finite shows that an update broke the model, and the run goes back.</summary>
     private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
     {
         EvaluationResult result = steps.Evaluate(state.Step, documents, cancellation);
+        if (!double.IsFinite(result.Loss))
+        {
+            _ = Intervene(string.Create(CultureInfo.InvariantCulture, $"the evaluation after step {state.Step}: the loss is {result.Loss}, so an update has broken the weights."), isUpdated: true, metrics);
+            return;
+        }
+
         double metric = MetricOf(result);
         double sign = (options.GreaterIsBetter ?? options.MetricForBestModel is BestMetric.EvalAccuracies or BestMetric.EvalMargins) ? 1 : -1;
         bool isBest = state.BestMetric is not { } best || sign * (metric - best) > 0;
@@ -358,6 +379,7 @@ public sealed class Trainer : IDisposable
     private void Prune() => checkpoints.Store.Prune(
         state.Identity,
         options.SaveTotalLimit,
+        options.LoadBestModelAtEnd,
         step => step == state.Step || (options.LoadBestModelAtEnd && step == state.BestStep) || (options.KeepEpochCheckpoints && plan.EndsEpoch(step)));
 
     private TrainingResult Cancel(MetricsLog metrics)

@@ -102,15 +102,16 @@ internal static class CardWork
             return null;
         List<JsonObject> lines = [.. File.ReadLines(metricsFile).Select(line => JsonNode.Parse(line)!.AsObject())];
         List<JsonObject> steps = lines.FindAll(line => line.ContainsKey("loss"));
-        if (steps.Count == 0)
+        List<double> losses = [.. steps.Select(line => line["loss"]).OfType<JsonNode>().Select(loss => (double)loss)]; // a step that was skipped may have none
+        if (losses.Count == 0)
             return null;
         JsonObject? best = lines.FindAll(line => line.ContainsKey("eval_loss")).MinBy(line => (double)line["eval_loss"]!);
         return new CardTraining(
             (int)steps[^1]["step"]!,
             (double)steps[^1]["epoch"]!,
-            (double)steps[0]["loss"]!,
-            (double)steps[^1]["loss"]!,
-            best is null ? null : ((int)best["step"]!, (double)best["eval_loss"]!));
+            losses[0],
+            losses[^1],
+            best is null ? null : ((int)best["step"]!, (double)best["eval_loss"]!, (double?)best["eval_perplexity"] ?? double.PositiveInfinity));
     }
 
     private static IReadOnlyList<CardMeasurement> Measurements(string file, bool isFull)

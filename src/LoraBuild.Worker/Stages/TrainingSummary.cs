@@ -25,7 +25,7 @@ internal sealed record TrainingSummary(EvaluationFigures? Before, EvaluationFigu
         double seconds = steps.Sum(s => (double)s["tokens_per_second"]! is > 0 and double rate ? (long)s["tokens"]! / rate : 0);
         return new TrainingSummary(
             result.StartEvaluation is { } start ? new EvaluationFigures(start.Loss, start.Perplexity, start.Preference) : null,
-            after is null ? null : new EvaluationFigures((double)after["eval_loss"]!, (double)after["eval_perplexity"]!, PreferenceOf(after)),
+            after is null ? null : new EvaluationFigures((double)after["eval_loss"]!, (double?)after["eval_perplexity"] ?? double.PositiveInfinity, PreferenceOf(after)),
             (int?)after?["step"],
             result.Step,
             steps.Sum(s => (long)s["tokens"]!),

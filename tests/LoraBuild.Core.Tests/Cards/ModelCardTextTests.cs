@@ -16,7 +16,7 @@ public sealed class ModelCardTextTests
             new CardSplit("train", 486, 81_351, 33_948, new string('a', 64), new string('b', 64)),
             new CardSplit("eval", 45, 7_000, 3_157, new string('c', 64), new string('d', 64)),
         ],
-        Training = new CardTraining(672, 3, 6.39274, 3.29791, (540, 3.71601)),
+        Training = new CardTraining(672, 3, 6.39274, 3.29791, (540, 3.71601, 41.1)),
         Recipe = ["adapter.r: 8", "dataset.sources: [{ path: data/chat.jsonl }]", "train.learning_rate: 0.0001"],
     };
 

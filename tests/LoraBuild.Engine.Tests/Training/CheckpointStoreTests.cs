@@ -32,7 +32,7 @@ public sealed class CheckpointStoreTests
 
         Directory.CreateDirectory(store.PathOf(5)); // its state was removed, the rest not yet
         Directory.CreateDirectory(Path.Combine(directory.Path, ".step-6.tmp"));
-        store.Prune("run", 0, _ => false);
+        store.Prune("run", limit: 0, keepsBest: false, _ => false);
         Assert.Equal(["step-1", "step-2", "step-3", "step-4"], Directory.EnumerateDirectories(directory.Path).Select(Path.GetFileName).Order());
     }
 
@@ -54,10 +54,45 @@ public sealed class CheckpointStoreTests
         store.Save(State(9) with { Identity = "other" }, _ => { });
         for (int step = 1; step <= 5; step++)
             Save(store, step);
-        store.Prune("run", limit: 2, step => step == 2);
+        store.Prune("run", limit: 2, keepsBest: false, step => step == 2);
         Assert.Equal([2, 4, 5], store.All().Select(s => s.Step));
-        store.Prune("run", limit: 0, _ => false);
+        store.Prune("run", limit: 0, keepsBest: false, _ => false);
         Assert.Equal([2, 4, 5], store.All().Select(s => s.Step));
+    }
+
+    [Theory]
+    [InlineData(true, new[] { 2, 4, 5, 6 })]
+    [InlineData(false, new[] { 4, 5, 6 })]
+    public void The_best_that_a_kept_checkpoint_names_is_kept_with_it(bool keepsBest, int[] left)
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        for (int step = 1; step <= 6; step++)
+            store.Save(State(step) with { BestStep = step < 2 ? 1 : step < 6 ? 2 : 6 }, _ => { });
+        store.Prune("run", limit: 3, keepsBest, step => step == 6);
+        Assert.Equal(left, store.All().Select(s => s.Step));
+    }
+
+    [Fact]
+    public void Later_checkpoints_of_the_run_go()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        for (int step = 1; step <= 4; step++)
+            Save(store, step);
+        store.Save(State(5) with { Identity = "other" }, _ => { });
+        store.RemoveAfter("run", 2);
+        Assert.Equal([1, 2, 5], store.All().Select(s => s.Step));
+    }
+
+    [Fact]
+    public void A_number_that_JSON_does_not_have_comes_back()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        TrainingState state = State(3) with { BestMetric = double.PositiveInfinity, StartEvaluation = new(double.NaN, double.NaN, 8) };
+        store.Save(state, _ => { });
+        Assert.Equal(state, Assert.Single(store.All()));
     }
 
     private static TrainingState State(int step) => new("run", step, new DataPosition(0, step), 0, null, null, 0);

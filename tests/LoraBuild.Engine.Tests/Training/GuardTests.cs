@@ -1,6 +1,10 @@
 // Steps that go wrong, provoked for real: an enormous rate, a document that spikes.
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Evaluation;
+using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Training;
 
 namespace LoraBuild.Engine.Tests.Training;
@@ -35,32 +39,78 @@ public sealed class GuardTests
         Assert.Equal(TinyRun.Files(Path.Combine(plain.Path, "adapter")), TinyRun.Files(Path.Combine(output.Path, "adapter")));
     }
 
-    [Fact]
-    public void A_rollback_goes_to_the_newest_checkpoint()
+    [Theory]
+    [InlineData(2, 4)]
+    [InlineData(5, 0)] // the checkpoint after step 5 holds the very weights that step 6 is bad with
+    public void A_rollback_goes_to_the_newest_checkpoint_before_the_bad_weights_also_after_a_kill(int saveSteps, int back)
     {
+        TrainOptions options = TinyRun.Options with { SaveSteps = saveSteps, EvalSteps = 100, LoadBestModelAtEnd = false };
+        double bad = LossesOf(options)[5];
         using TemporaryDirectory output = new();
         RecordingObserver observer = new();
-        // Half a rate is enough to stay below the limit of the norm, which the first step with the full one passes.
-        TrainOptions options = TinyRun.Options with { SaveSteps = 2, EvalSteps = 100 };
-        TinyRun.Run(output.Path, options, observer, dropout: 0);
-        double[] norms = [.. observer.Steps.Select(s => s.GradNorm)];
-        double limit = norms.Skip(2).Max() * (1 - 1e-7);
-        int bad = Array.IndexOf(norms, norms.Skip(2).Max()) + 1;
+        Run(output.Path, options, observer, new SpoiledRun(bad));
+        Assert.Contains("step 6: the loss is NaN. Training documents", Assert.Single(observer.Messages).Message, StringComparison.Ordinal);
+        Assert.Contains($"Back to step {back} with 0.5 times the rate", observer.Messages[0].Message, StringComparison.Ordinal);
+        Assert.Equal((back, 0), Assert.Single(observer.Returns));
+        Assert.Equal([1, 2, 3, 4, 5, .. Enumerable.Range(back + 1, 8 - back)], observer.Steps.Select(s => s.Step));
 
-        using TemporaryDirectory guarded = new();
+        // Stopped before the bad step: at step 5 stands a checkpoint, and the run that goes on has never seen the start.
+        using TemporaryDirectory stopped = new();
+        using CancellationTokenSource cancellation = new();
+        Run(stopped.Path, options, new RecordingObserver { OnStep = step => { if (step.Step == 5) cancellation.Cancel(); } }, new SpoiledRun(bad), cancellation.Token);
         RecordingObserver second = new();
-        DiagnosticException error = Assert.Throws<DiagnosticException>(() => TinyRun.Run(
-            guarded.Path, options with { Guard = new GuardOptions { GradNorm = Math.Min(limit, norms.Take(2).Min() * 0.999), MostInterventions = 0 } }, second, dropout: 0));
-        Assert.Contains("train.guard.grad_norm", error.Message, StringComparison.Ordinal);
-        Assert.True(bad > 2);
-        if (norms.Take(2).Max() < limit)
+        Run(stopped.Path, options, second, new SpoiledRun(bad));
+        Assert.Equal((back, 0), Assert.Single(second.Returns));
+        Assert.Equal(TinyRun.Files(Path.Combine(output.Path, "adapter")), TinyRun.Files(Path.Combine(stopped.Path, "adapter")));
+    }
+
+    [Fact]
+    public void Checkpoints_of_the_way_that_was_left_do_not_stay()
+    {
+        TrainOptions options = TinyRun.Options with { SaveSteps = 2, SaveTotalLimit = 8, EvalSteps = 100, LoadBestModelAtEnd = false };
+        double bad = LossesOf(options)[6];
+        using TemporaryDirectory output = new();
+        using CancellationTokenSource cancellation = new();
+        RecordingObserver observer = new() { OnReturn = cancellation.Cancel };
+        Run(output.Path, options, observer, new SpoiledRun(bad), cancellation.Token);
+        Assert.Equal((4, 0), Assert.Single(observer.Returns)); // after 6 stood one of the bad weights
+        Assert.Equal(["step-2", "step-4"], Directory.EnumerateDirectories(Path.Combine(output.Path, "checkpoints")).Select(d => Path.GetFileName(d)).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void An_evaluation_that_is_not_finite_is_gone_back_from()
+    {
+        TrainOptions options = TinyRun.Options with { SaveSteps = 2 };
+        EvaluationMetrics bad = EvaluationsOf(options)[2];
+        Assert.Equal(6, bad.Step);
+        using TemporaryDirectory output = new();
+        RecordingObserver observer = new();
+        TrainingResult result = Run(output.Path, options, observer, new SpoiledRun(bad.Loss));
+        string message = Assert.Single(observer.Messages).Message;
+        Assert.Contains("the evaluation after step 6: the loss is NaN", message, StringComparison.Ordinal);
+        Assert.Contains("Back to step 4", message, StringComparison.Ordinal);
+        Assert.Equal([2, 4, 6, 8], observer.Evaluations.Select(e => e.Step));
+        Assert.All(observer.Evaluations, e => Assert.True(double.IsFinite(e.Loss)));
+        Assert.Equal(observer.Evaluations.MinBy(e => e.Loss)!.Step, result.BestStep);
+
+        foreach (OnNan policy in new[] { OnNan.Stop, OnNan.Skip })
         {
-            using TemporaryDirectory third = new();
-            RecordingObserver observed = new();
-            Assert.Throws<DiagnosticException>(() => TinyRun.Run(third.Path, options with { Guard = new GuardOptions { GradNorm = limit, RateFactor = 1, MostInterventions = 2 } }, observed, dropout: 0));
-            Assert.All(observed.Messages, m => Assert.Contains($"Back to step {(bad - 1) / 2 * 2}", m.Message, StringComparison.Ordinal));
-            Assert.Equal(2, observed.Messages.Count);
+            using TemporaryDirectory ended = new();
+            DiagnosticException error = Assert.Throws<DiagnosticException>(() => Run(ended.Path, options with { Guard = new GuardOptions { OnNan = policy } }, new RecordingObserver(), new SpoiledRun(bad.Loss)));
+            Assert.Equal("LB0603", error.Diagnostics[0].Code);
+            Assert.False(Directory.Exists(Path.Combine(ended.Path, "adapter")));
         }
+    }
+
+    [Fact]
+    public void A_perplexity_that_no_number_holds_ends_no_run()
+    {
+        using TemporaryDirectory output = new();
+        TrainingResult result = Run(output.Path, TinyRun.Options with { EvalOnStart = true, MetricForBestModel = BestMetric.EvalPerplexity }, new RecordingObserver(), new SpoiledRun(double.NaN) { Perplexity = double.PositiveInfinity });
+        Assert.Equal((TrainingOutcome.Completed, 2), (result.Outcome, result.BestStep)); // the first of equals
+        JsonNode line = File.ReadLines(Path.Combine(output.Path, "metrics.jsonl")).Select(l => JsonNode.Parse(l)!).First(l => l["eval_loss"] is not null);
+        Assert.Null(line["eval_perplexity"]);
+        Assert.True(line.AsObject().ContainsKey("eval_perplexity"));
     }
 
     [Fact]
@@ -110,5 +160,61 @@ public sealed class GuardTests
         }
 
         Assert.Equal(isBad, guard.Judge(loss, 1, state) is not null);
+    }
+
+    private static double[] LossesOf(TrainOptions options)
+    {
+        using TemporaryDirectory output = new();
+        RecordingObserver observer = new();
+        Run(output.Path, options, observer, new SpoiledRun(double.NaN));
+        return [.. observer.Steps.Select(s => s.Loss)];
+    }
+
+    private static IReadOnlyList<EvaluationMetrics> EvaluationsOf(TrainOptions options)
+    {
+        using TemporaryDirectory output = new();
+        RecordingObserver observer = new();
+        Run(output.Path, options, observer, new SpoiledRun(double.NaN));
+        return observer.Evaluations;
+    }
+
+    /// <summary>Steps of one micro-batch, so that a pass's loss is the step's.</summary>
+    private static TrainingResult Run(string output, TrainOptions options, RecordingObserver observer, SpoiledRun spoiled, CancellationToken cancellation = default)
+    {
+        using CausalLM model = CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions());
+        using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = 4, LoraAlpha = 8, LoraDropout = 0.1, TargetModules = ["q_proj", "v_proj"], Seed = 3 });
+        return Trainer.Run(model, adapter, TinyRun.Train, TinyRun.Evaluation, options with { BatchSize = 4, AccumulationSteps = 1 }, output, observer, spoiled.Around, cancellation);
+    }
+
+    /// <summary>Weights that are broken, as far as the trainer can see: wherever the loss would be this very number, it is none.</summary>
+    private sealed class SpoiledRun(double bad) : ITrainingObjective
+    {
+        private ITrainingObjective inner = null!;
+
+        public double? Perplexity { get; init; }
+
+        public IReadOnlyList<int> UnitLengths => inner.UnitLengths;
+
+        public ITrainingObjective Around(ITrainingObjective objective)
+        {
+            inner = objective;
+            return this;
+        }
+
+        public MicroBatch Batch(IEnumerable<int> units) => inner.Batch(units);
+
+        public long ItemsOf(MicroBatch batch) => inner.ItemsOf(batch);
+
+        public double Backward(MicroBatch batch, long items) => Spoiled(inner.Backward(batch, items));
+
+        public EvaluationResult Evaluate(TokenDocuments documents, int batchTokens, CancellationToken cancellation)
+        {
+            EvaluationResult result = inner.Evaluate(documents, batchTokens, cancellation);
+            return result with { Loss = Spoiled(result.Loss), Perplexity = Perplexity ?? result.Perplexity };
+        }
+
+        public PreferenceMetrics? TakePreferences() => inner.TakePreferences();
+
+        private double Spoiled(double loss) => loss == bad ? double.NaN : loss;
     }
 }

@@ -33,7 +33,36 @@ public sealed class LongerRunTests
         Assert.Equal(12, longer.Steps.Count);
         Diagnostic note = Assert.Single(longer.Messages);
         Assert.Equal("LB0614", note.Code);
-        Assert.Contains("Cosine", note.Message, StringComparison.Ordinal);
+        Assert.Contains("lr_scheduler_type cosine depend", note.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_that_ends_before_every_checkpoint_starts_over_and_says_why()
+    {
+        using TemporaryDirectory output = new();
+        TinyRun.Run(output.Path, Constant with { SaveTotalLimit = 1, LoadBestModelAtEnd = false }, new RecordingObserver());
+        RecordingObserver shorter = new();
+        TinyRun.Run(output.Path, Constant with { NumTrainEpochs = 1, SaveTotalLimit = 1, LoadBestModelAtEnd = false }, shorter);
+        Diagnostic note = Assert.Single(shorter.Messages);
+        Assert.Equal("LB0614", note.Code);
+        Assert.Contains("the oldest one stands after step 12", note.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("rates", note.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_shorter_run_may_end_with_the_best_state_of_the_checkpoint_that_it_goes_on_from()
+    {
+        TrainOptions options = Constant with { EvalSteps = 1, SaveSteps = 1, SaveTotalLimit = 4, Schedule = LearningRateScheduleKind.Constant };
+        using TemporaryDirectory output = new();
+        using TemporaryDirectory once = new();
+        TrainingResult longer = TinyRun.Run(output.Path, options, new RecordingObserver());
+        CheckpointStore store = new(Path.Combine(output.Path, "checkpoints"));
+        Assert.All(store.All(), s => Assert.Contains(store.All(), best => best.Step == s.BestStep));
+        RecordingObserver shorter = new();
+        TinyRun.Run(output.Path, options with { MaxSteps = longer.Step - 3 }, shorter);
+        Assert.Empty(shorter.Steps);
+        TinyRun.Run(once.Path, options with { MaxSteps = longer.Step - 3 }, new RecordingObserver());
+        Assert.Equal(TinyRun.Files(Path.Combine(once.Path, "adapter")), TinyRun.Files(Path.Combine(output.Path, "adapter")));
     }
 
     [Fact]

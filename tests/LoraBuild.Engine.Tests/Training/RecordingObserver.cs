@@ -26,6 +26,9 @@ internal sealed class RecordingObserver : ITrainingObserver
     /// <summary>Called after each evaluation.</summary>
     public Action<EvaluationMetrics>? OnEvaluation { get; init; }
 
+    /// <summary>Called when the run went back.</summary>
+    public Action? OnReturn { get; init; }
+
     public void Started(TrainingStarted started) => Start = started;
 
     public void Stepped(StepMetrics step)
@@ -42,7 +45,11 @@ internal sealed class RecordingObserver : ITrainingObserver
 
     public void CheckpointSaved(CheckpointSaved checkpoint) => Checkpoints.Add(checkpoint);
 
-    public void WentBack(int step, int evaluatedStep) => Returns.Add((step, evaluatedStep));
+    public void WentBack(int step, int evaluatedStep)
+    {
+        Returns.Add((step, evaluatedStep));
+        OnReturn?.Invoke();
+    }
 
     public void Finished(TrainingResult result) => Result = result;
 
