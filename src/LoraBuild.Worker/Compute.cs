@@ -1,9 +1,11 @@
 // --threads, --device and --dtype made real. The first use of tensors in a verb goes through here.
 using System.Globalization;
 using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
 using LoraBuild.Worker.Hosting;
+using LoraBuild.Worker.Planning;
 using TorchSharp;
 
 namespace LoraBuild.Worker;
@@ -26,6 +28,11 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
         torch.ScalarType automatic = isComparison ? torch.ScalarType.Float32 : torch.ScalarType.BFloat16;
         return new Compute(device, DtypeOf(dtype == "auto" ? recipeDtype : dtype) ?? (device.type == DeviceType.CUDA ? automatic : null));
     }
+
+    /// <summary>What a plan of memory asks, for this device and type.</summary>
+    /// <param name="residentBytes">What the process holds already; null: not started.</param>
+    internal MemoryFacts Facts(ModelConfig config, string modelDirectory, TokenDocuments? train, TokenDocuments? evaluation, long? residentBytes) =>
+        new(config, modelDirectory, train, evaluation, Device.type == DeviceType.CUDA, Dtype is torch.ScalarType type ? TensorTypes.DtypeOf(type) : null, residentBytes);
 
     /// <summary>A model with, where it is named, an adapter.</summary>
     public (CausalLM Model, LoraAdapter? Adapter) Load(string modelDirectory, string? adapterDirectory)

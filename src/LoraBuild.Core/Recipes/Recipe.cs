@@ -178,6 +178,9 @@ public sealed record TrainSection
     public long? OptimStateBudget { get; init; }
     public double SgdMomentum { get; init; }
 
+    /// <summary>Bytes that training may need; null: what the machine has.</summary>
+    public long? MemoryLimit { get; init; }
+
     /// <summary>LoRA+; null: one rate for all.</summary>
     public double? LoraplusLrRatio { get; init; }
     public double AdamBeta1 { get; init; } = 0.9;

@@ -26,36 +26,17 @@ public sealed record ParameterCounts(long Base, long Trainable, int AdapterTenso
     public static ParameterCounts OfLora(ModelConfig config, LoraOptions options)
     {
         DecoderSpec spec = DecoderFamilies.Describe(config);
-        long total = ParameterLayout.All(spec).Sum(p => p.Count);
-        List<(string Path, IReadOnlyList<long> Shape)> linears =
-            [.. ParameterLayout.All(spec).Where(p => p.Kind == ParameterKind.LinearWeight).Select(p => (p.ModulePath, p.Shape))];
-        if (spec.IsHeadTied)
-            linears.Add((ParameterLayout.HeadPath, [spec.VocabSize, spec.HiddenSize]));
-        AdapterPlan plan = AdapterPlan.Create(options, [.. linears.Select(l => l.Path)], ParameterLayout.EmbeddingPath(spec), spec.IsHeadTied, spec.IgnoredFilePrefixes.Count > 0);
-        Dictionary<string, IReadOnlyList<long>> shapes = linears.ToDictionary(l => l.Path, l => l.Shape);
+        IReadOnlyList<TrainedTensor> trained = TrainedTensors.OfLora(spec, options);
         SortedDictionary<string, long> byModule = new(StringComparer.Ordinal);
-        int tensors = 0;
-        foreach (AdapterTarget target in plan.Targets)
+        foreach (TrainedTensor tensor in trained)
         {
-            IReadOnlyList<long> shape = shapes[target.Path];
-            Count(target.Path, (target.R * (shape[0] + shape[1])) + (options.UseDora ? shape[0] : 0));
-            tensors += options.UseDora ? 3 : 2;
+            string kind = tensor.ModulePath[(tensor.ModulePath.LastIndexOf('.') + 1)..];
+            byModule[kind] = byModule.GetValueOrDefault(kind) + tensor.Count;
         }
 
-        foreach (string path in plan.SavedModules)
-        {
-            tensors++;
-            // One parameter under both names while the tie is kept.
-            if (!(plan.KeepsTie && path == ParameterLayout.HeadPath))
-                Count(path, (long)spec.VocabSize * spec.HiddenSize);
-        }
-
+        // A kept tie is one parameter and two tensors of the file.
+        int tensors = trained.Count + (spec.IsHeadTied && options.EnsureWeightTying && trained.Any(t => t.Role == TrainedRole.Copy) ? 1 : 0);
+        long total = ParameterLayout.All(spec).Sum(p => p.Count);
         return new ParameterCounts(total, byModule.Values.Sum(), tensors, byModule);
-
-        void Count(string path, long parameters)
-        {
-            string kind = path[(path.LastIndexOf('.') + 1)..];
-            byModule[kind] = byModule.GetValueOrDefault(kind) + parameters;
-        }
     }
 }

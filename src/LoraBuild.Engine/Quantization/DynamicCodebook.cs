@@ -1,18 +1,17 @@
-// The 256 values of bitsandbytes' dynamic 8-bit types, and the nearest of them to any number in [−1, 1].
+// Blocks of numbers to and from bitsandbytes' dynamic 8-bit types, fast enough for every step.
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using LoraBuild.Core.Formats.BitsAndBytes;
 
 namespace LoraBuild.Engine.Quantization;
 
 /// <summary>
-/// Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization", §2: in the decade 10^(i−6), i = 0 … 6, stand 2^i values (of the unsigned
-/// type 2^(i+1)), the means of neighbours in an even division of [0.1, 1]; beside them 0 and 1. Small numbers keep their size, large ones their digits.
+/// <see cref="DynamicCodes"/> with a search of one table look-up and one comparison. Dettmers et al. 2022, "8-bit Optimizers via Block-wise Quantization", §2: small numbers keep their size, large ones their digits.
 /// </summary>
 public sealed class DynamicCodebook
 {
     public const int Size = 256;
-    private const int Decades = 7;
 
     // Numbers are told apart by sign, exponent and 7 bits of mantissa; of one such bucket all but at most one midpoint lie outside. Below 2^−24 there is none.
     private const int BucketShift = 16;
@@ -39,10 +38,10 @@ public sealed class DynamicCodebook
     }
 
     /// <summary>For numbers of both signs.</summary>
-    public static DynamicCodebook Signed { get; } = new(Build(isSigned: true));
+    public static DynamicCodebook Signed { get; } = new(DynamicCodes.Signed.ToArray());
 
     /// <summary>For numbers ≥ 0, twice as fine.</summary>
-    public static DynamicCodebook Unsigned { get; } = new(Build(isSigned: false));
+    public static DynamicCodebook Unsigned { get; } = new(DynamicCodes.Unsigned.ToArray());
 
     /// <summary>[256], rising.</summary>
     public ReadOnlySpan<float> Values => values;
@@ -105,33 +104,5 @@ public sealed class DynamicCodebook
     {
         int code = midpoints.Count(m => m < least);
         return midpoints.Count(m => m < greatest) <= code + 1 ? (byte)code : throw new InvalidOperationException($"two midpoints between {least:R} and {greatest:R}");
-    }
-
-    private static float[] Build(bool isSigned)
-    {
-        List<float> all = [0, 1];
-        for (int i = 0; i < Decades; i++)
-        {
-            float decade = (float)Math.Pow(10, i - (Decades - 1));
-            int points = (1 << (isSigned ? i : i + 1)) + 1;
-            for (int k = 0; k + 1 < points; k++)
-            {
-                float value = (Point(k, points) + Point(k + 1, points)) / 2 * decade;
-                all.Add(value);
-                if (isSigned)
-                    all.Add(-value);
-            }
-        }
-
-        return [.. all.Order()];
-    }
-
-    /// <summary>Of <paramref name="count"/> points from 0.1 to 1, as torch.linspace rounds them: up from the start in the first half, down from the end in the second.</summary>
-    private static float Point(int index, int count)
-    {
-        const float start = 0.1f;
-        const float end = 1;
-        float step = (end - start) / (count - 1);
-        return index < count / 2 ? MathF.FusedMultiplyAdd(step, index, start) : MathF.FusedMultiplyAdd(-step, count - 1 - index, end);
     }
 }

@@ -14,17 +14,15 @@ namespace LoraBuild.Worker.Planning;
 internal sealed record StagePlan(string Stage, bool IsUpToDate, IReadOnlyList<string> Reasons);
 
 /// <param name="Steps">Optimizer steps; null while the tokens are not made.</param>
-/// <param name="Memory">Bytes by part.</param>
-internal sealed record TrainingPlan(long TrainableParameters, long AllParameters, int? Steps, IReadOnlyList<(string Part, long Bytes)> Memory)
-{
-    public long PeakBytes => Memory.Sum(m => m.Bytes);
-}
+/// <param name="Memory">What the recipe needs as it is, and with what it could change.</param>
+internal sealed record TrainingPlan(long TrainableParameters, long AllParameters, int? Steps, IReadOnlyList<MemoryOption> Memory);
 
 /// <param name="Training">Null where the base model is nowhere.</param>
 /// <param name="ModelProblem">Why the base model cannot be trained, or not exported after it.</param>
 internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPlan? Training, Diagnostic? ModelProblem)
 {
-    public static PipelinePlan Of(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches)
+    /// <param name="compute">What the plan is for.</param>
+    public static PipelinePlan Of(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches, Compute compute)
     {
         List<StagePlan> stages = [];
         PipelineState pipeline = new(recipe, layout, modelCaches);
@@ -42,7 +40,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         try
         {
             string directory = BaseModelLocator.Locate(recipe.Base.Model, modelCaches, recipe.PlaceOf("base.model"), StageInputs.BaseContent(recipe)).Directory;
-            return new PipelinePlan(stages, TrainingOf(recipe, layout, ModelConfig.Load(directory)), ExportProblem(recipe, directory));
+            return new PipelinePlan(stages, TrainingOf(recipe, layout, directory, compute), ExportProblem(recipe, directory));
         }
         catch (DiagnosticException e)
         {
@@ -63,13 +61,14 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         }
     }
 
-    private static TrainingPlan TrainingOf(Recipe recipe, StageLayout layout, ModelConfig config)
+    private static TrainingPlan TrainingOf(Recipe recipe, StageLayout layout, string modelDirectory, Compute compute)
     {
+        ModelConfig config = ModelConfig.Load(modelDirectory);
         bool isFull = recipe.Adapter.Type == "none";
         ParameterCounts counts = isFull ? ParameterCounts.OfFullTraining(config) : ParameterCounts.OfLora(config, LoraOptionsBuilder.From(recipe));
         TokenDocuments? tokens = StageTokens.ReadOptional(layout, "train");
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int? steps = tokens is null ? null : BatchPlan.Create([.. Enumerable.Range(0, tokens.Count).Select(i => tokens[i].Length)], options).TotalSteps;
-        return new TrainingPlan(counts.Trainable, counts.All, steps, MemoryEstimate.Of(recipe, config, counts, isFull));
+        return new TrainingPlan(counts.Trainable, counts.All, steps, MemoryOptions.Of(recipe, new TrainingMemory(compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), residentBytes: null))));
     }
 }

@@ -5,7 +5,9 @@ using LoraBuild.Core.IO;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Planning;
 using LoraBuild.Engine.Training;
+using LoraBuild.Worker.Planning;
 
 namespace LoraBuild.Worker.Stages;
 
@@ -28,6 +30,10 @@ internal static class TrainWork
         if (Directory.Exists(other))
             Directory.Delete(other, recursive: true);
 
+        MachineMemory machine = MachineMemory.OfThisMachine;
+        MemoryFacts facts = compute.Facts(ModelConfig.Load(modelDirectory), modelDirectory, train, evaluation, machine.ResidentBytes);
+        MemoryPlan plan = MemoryCheck.Require(recipe, new TrainingMemory(facts), facts.IsCuda ? null : machine.Available());
+
         using CausalLM model = CausalLM.Load(modelDirectory, BaseModelOptions.Of(work, compute) with { RequiresGrad = isFull });
         CheckVocabulary(train, model);
         using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
@@ -36,6 +42,8 @@ internal static class TrainWork
         Lint(recipe, model, train, evaluation, options, work.Reporter);
         using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);
+        if (!facts.IsCuda)
+            MemoryCheck.Compare(plan, work.Reporter);
         if (result.Outcome == TrainingOutcome.Cancelled)
             throw new OperationCanceledException(work.Cancellation);
         if (isFull)

@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Planning;
 using LoraBuild.Worker.Hosting;
 using LoraBuild.Worker.Planning;
 using LoraBuild.Worker.Stages;
@@ -12,9 +13,11 @@ namespace LoraBuild.Worker.Verbs;
 
 internal static class PlanVerb
 {
+    private static readonly Option<bool> Published = new("--published") { Description = "Prints the memory figures that others have published beside what the formula says under named assumptions; needs no recipe." };
+
     public static Command Create(VerbRunner runner)
     {
-        Command command = new("plan", "Says what each stage would do and why, the trainable parameters, the steps and the memory; runs nothing.") { SharedOptions.Json };
+        Command command = new("plan", "Says what each stage would do and why, the trainable parameters, the steps and the memory; runs nothing.") { SharedOptions.Json, Published };
         foreach (Option option in SharedOptions.OfRecipes)
             command.Options.Add(option);
         command.SetAction(options => runner.Run(options, Run));
@@ -23,11 +26,18 @@ internal static class PlanVerb
 
     private static void Run(VerbContext context)
     {
+        if (context.Value(Published))
+        {
+            using StreamWriter table = context.Host.OpenOutput();
+            table.Write(PublishedTable.Markdown());
+            return;
+        }
+
         Recipe recipe = RecipeArguments.Recipe(context);
 
         // Without a pipeline's directory nothing has been made yet: every stage would run.
         StageLayout layout = new(context.OptionalPath(SharedOptions.Output) ?? Path.Combine(context.Host.CurrentDirectory, "artifacts", "pipelines", recipe.Name));
-        PipelinePlan plan = PipelinePlan.Of(recipe, layout, context.Host.ModelCaches());
+        PipelinePlan plan = PipelinePlan.Of(recipe, layout, context.Host.ModelCaches(), Compute.Prepare(context, recipe.Base.Dtype));
         if (context.Value(SharedOptions.Events))
         {
             foreach (string line in Lines(plan))
@@ -70,7 +80,12 @@ internal static class PlanVerb
         yield return training.Steps is { } steps
             ? string.Create(CultureInfo.InvariantCulture, $"steps: {steps:N0}")
             : "steps: known when the tokens are made";
-        yield return string.Create(CultureInfo.InvariantCulture, $"estimated peak memory: {training.PeakBytes / 1e6:N0} MB ({string.Join(", ", training.Memory.Where(m => m.Bytes > 0).Select(m => string.Create(CultureInfo.InvariantCulture, $"{m.Part} {m.Bytes / 1e6:N1}")))})");
+        MemoryPlan memory = training.Memory[0].Plan;
+        yield return $"predicted peak memory: {MemoryCheck.Megabytes(memory.PeakBytes)} ({MemoryCheck.PartsText(memory)})";
+        if (memory.PeakPhase != "step")
+            yield return $"the peak is in {memory.PeakPhase}; a step takes {MemoryCheck.Megabytes(memory.StepBytes)}";
+        foreach (MemoryOption option in training.Memory.Skip(1))
+            yield return $"  {MemoryCheck.Megabytes(option.Plan.PeakBytes)} with {option.Change}";
     }
 
     private static JsonObject ToJson(PipelinePlan plan)
@@ -89,8 +104,11 @@ internal static class PlanVerb
             json["trainable_parameters"] = training.TrainableParameters;
             json["all_parameters"] = training.AllParameters;
             json["steps"] = training.Steps;
-            json["peak_memory_bytes"] = training.PeakBytes;
-            json["memory_bytes"] = new JsonObject(training.Memory.Select(m => KeyValuePair.Create<string, JsonNode?>(m.Part, m.Bytes)));
+            MemoryPlan memory = training.Memory[0].Plan;
+            json["peak_memory_bytes"] = memory.PeakBytes;
+            json["peak_memory_phase"] = memory.PeakPhase;
+            json["memory_bytes"] = new JsonObject(memory.Parts.Select(m => KeyValuePair.Create<string, JsonNode?>(m.Name, m.Bytes)));
+            json["memory_options"] = new JsonArray([.. training.Memory.Skip(1).Select(o => (JsonNode)new JsonObject { ["change"] = o.Change, ["peak_memory_bytes"] = o.Plan.PeakBytes })]);
         }
 
         if (plan.ModelProblem is { } problem)

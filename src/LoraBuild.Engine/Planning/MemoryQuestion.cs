@@ -1,0 +1,59 @@
+// Everything that decides how much memory a training run needs.
+using LoraBuild.Engine.Models;
+
+namespace LoraBuild.Engine.Planning;
+
+public enum Recomputation
+{
+    None,
+
+    /// <summary>Each layer keeps its input alone (Chen et al. 2016).</summary>
+    Layers,
+
+    /// <summary>And that in a file, or in host memory.</summary>
+    LayersOffloaded,
+}
+
+/// <summary>Several devices share weights, gradients and moments (ZeRO stage 3, Rajbhandari et al. 2020; PyTorch's FSDP).</summary>
+/// <param name="Devices">How many.</param>
+/// <param name="GatheredLayers">Layers whose weights are whole at once: the one that is computed and the one that is fetched ahead.</param>
+/// <param name="IsOffloaded">The shares wait in host memory.</param>
+public sealed record Sharding(int Devices, int GatheredLayers, bool IsOffloaded);
+
+public sealed record MemoryQuestion
+{
+    public required DecoderSpec Spec { get; init; }
+    public required WeightHolding Weights { get; init; }
+    public required IReadOnlyList<TrainedTensor> Trained { get; init; }
+
+    /// <summary>Bytes of one number of an adapter, or of a module trained beside it.</summary>
+    public int TrainedBytes { get; init; } = sizeof(float);
+
+    /// <summary>Of copies trained whole; null: as <see cref="TrainedBytes"/>.</summary>
+    public int? CopyBytes { get; init; }
+    public required OptimizerMemory Optimizer { get; init; }
+    public required KernelTraits Kernels { get; init; }
+
+    /// <summary>The largest micro-batch.</summary>
+    public required BatchShape Batch { get; init; }
+
+    /// <summary>The largest batch of an evaluation while training; null: there is none.</summary>
+    public BatchShape? Evaluation { get; init; }
+
+    /// <summary>Bytes of one number in arithmetic.</summary>
+    public int ComputeBytes { get; init; } = sizeof(float);
+    public Recomputation Recomputation { get; init; }
+    public double LoraDropout { get; init; }
+
+    /// <summary>Bytes of files that are mapped, and resident, while their weights are converted; 0 where weights are used as they are stored.</summary>
+    public long ConvertedFileBytes { get; init; }
+
+    /// <summary>What the process has before any weight: program, libraries, thread stacks; on CUDA the context.</summary>
+    public long RuntimeBytes { get; init; }
+
+    /// <summary>What the allocator holds beside living tensors, as a fraction of those that a step makes and frees.</summary>
+    public double AllocatorSlack { get; init; }
+
+    /// <summary>Null: one device.</summary>
+    public Sharding? Sharding { get; init; }
+}

@@ -1,0 +1,50 @@
+// Before training: does it fit? Afterwards: was the plan right?
+using System.Globalization;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Planning;
+using LoraBuild.Engine.Training;
+using LoraBuild.Worker.Hosting;
+
+namespace LoraBuild.Worker.Planning;
+
+internal static class MemoryCheck
+{
+    /// <param name="machine">Null: not known. train.memory_limit counts before it.</param>
+    /// <exception cref="DiagnosticException">LB0641: the plan needs more; with what would fit.</exception>
+    public static MemoryPlan Require(Recipe recipe, TrainingMemory memory, MemoryLimit? machine)
+    {
+        MemoryPlan plan = memory.Of(recipe);
+        MemoryLimit? limit = recipe.Train.MemoryLimit is long given ? new MemoryLimit(given, "train.memory_limit says so", IsNoticed: false) : machine;
+        if (limit is null || plan.PeakBytes <= limit.Bytes)
+            return plan;
+        long available = limit.Bytes;
+
+        // Where running out is noticed, or looked for, training finds smaller passes by itself: only what even they need is too much.
+        if ((limit.IsNoticed || recipe.Train.AutoFindBatchSize) && memory.Of(MemoryOptions.Smallest(recipe)).PeakBytes <= available)
+            return plan;
+        string[] fitting = [.. MemoryOptions.Of(recipe, memory).Where(o => o.Plan.PeakBytes <= available).Select(o => $"{o.Change} ({Megabytes(o.Plan.PeakBytes)})")];
+        string mend = fitting.Length > 0
+            ? $"What would fit: {string.Join("; ", fitting)}."
+            : "None of smaller micro-batches, gradient_checkpointing, nf4 and 8-bit moments is enough, nor all of them: choose a smaller model or template.max_length, or more memory.";
+        RecipePlace place = recipe.PlaceOf(recipe.Train.MemoryLimit is null ? "base.model" : "train.memory_limit");
+        throw new DiagnosticException(
+            "LB0641",
+            $"training needs {Megabytes(plan.PeakBytes)} ({PartsText(plan)}), and {Megabytes(available)} are there: {limit.Reason}. {mend}",
+            place.File, place.Line, place.Column);
+    }
+
+    /// <summary>One line: predicted against measured.</summary>
+    public static void Compare(MemoryPlan plan, IReporter reporter)
+    {
+        long measured = ProcessMemory.PeakBytes();
+        reporter.Message(string.Create(
+            CultureInfo.InvariantCulture,
+            $"train: peak memory {Megabytes(measured)}, predicted {Megabytes(plan.PeakBytes)} ({((double)plan.PeakBytes / measured) - 1:+0.0 %;-0.0 %}; {plan.PeakPhase}: {PartsText(plan)})"));
+    }
+
+    public static string PartsText(MemoryPlan plan) =>
+        string.Join(", ", plan.Parts.Where(p => p.Bytes > 0).Select(p => string.Create(CultureInfo.InvariantCulture, $"{p.Name} {p.Bytes / 1e6:N1}")));
+
+    public static string Megabytes(long bytes) => string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e6:N0} MB");
+}

@@ -1,0 +1,95 @@
+// From a recipe, and what is known of its model and data, to the memory that training will need.
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Planning;
+using LoraBuild.Engine.Training;
+using LoraBuild.Worker.Stages;
+
+namespace LoraBuild.Worker.Planning;
+
+/// <param name="Config">Of the base model.</param>
+/// <param name="ModelDirectory">Where its weights are.</param>
+/// <param name="Train">Null while the tokens are not made.</param>
+/// <param name="IsCuda">Weights and arithmetic are on a CUDA device.</param>
+/// <param name="Dtype">What weights and arithmetic are asked to have; null: as <see cref="Compute"/> has it.</param>
+/// <param name="ResidentBytes">What the process holds already; null: not started.</param>
+internal sealed record MemoryFacts(ModelConfig Config, string ModelDirectory, TokenDocuments? Train, TokenDocuments? Evaluation, bool IsCuda, TensorDtype? Dtype, long? ResidentBytes);
+
+internal sealed class TrainingMemory
+{
+    /// <summary>Program, .NET and libtorch with the buffers of its threads before the first weight: what the quickstart's process holds there.</summary>
+    private const long StartedBytes = 150_000_000;
+
+    /// <summary>Code and buffers that come with the first step.</summary>
+    private const long FirstStepBytes = 25_000_000;
+
+    /// <summary>A CUDA context with libtorch's kernels. Not measured here.</summary>
+    private const long CudaContextBytes = 500_000_000;
+
+    /// <summary>glibc keeps freed blocks of odd sizes between those that live on.</summary>
+    private const double GlibcSlack = 0.15;
+
+    private readonly MemoryFacts facts;
+    private readonly DecoderSpec spec;
+
+    public TrainingMemory(MemoryFacts facts)
+    {
+        this.facts = facts;
+        spec = DecoderFamilies.Describe(facts.Config);
+    }
+
+    public MemoryPlan Of(Recipe recipe) => MemoryPlanner.Plan(Question(recipe));
+
+    public MemoryQuestion Question(Recipe recipe)
+    {
+        bool isFull = recipe.Adapter.Type == "none";
+        TrainOptions options = TrainOptionsBuilder.From(recipe, "");
+        int plain = WidthOf(facts.Dtype ?? DtypeOf(recipe.Base.Dtype) ?? (facts.IsCuda ? facts.Config.Dtype ?? TensorDtype.F32 : TensorDtype.F32));
+        WeightHolding weights = new(plain, QuantizationOf(recipe), recipe.Base.DoubleQuant);
+        return new MemoryQuestion
+        {
+            Spec = spec,
+            Weights = weights,
+            Trained = isFull ? TrainedTensors.OfFullTraining(spec) : TrainedTensors.OfLora(spec, LoraOptionsBuilder.From(recipe)),
+            TrainedBytes = isFull ? plain : sizeof(float),
+            Optimizer = new OptimizerMemory(options.Optimizer, options.SgdMomentum > 0, PagedBeyond: options.IsStatePaged ? options.ResidentStateBytes : null),
+            Kernels = KernelTraits.Own(spec, isFused: KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float)),
+            Batch = LargestBatch.OfTraining(spec, facts.Train, options),
+            Evaluation = LargestBatch.OfEvaluation(spec, facts.Evaluation, options.EvaluationBatchTokens),
+            ComputeBytes = recipe.Base.Quantization == "none" ? plain : WidthOf(DtypeOf(recipe.Base.ComputeDtype) ?? TensorDtype.F32),
+            Recomputation = !options.GradientCheckpointing ? Recomputation.None : options.ActivationOffloading ? Recomputation.LayersOffloaded : Recomputation.Layers,
+            LoraDropout = isFull ? 0 : recipe.Adapter.LoraDropout,
+            ConvertedFileBytes = ConvertedBytes(recipe, weights),
+            RuntimeBytes = facts.IsCuda ? CudaContextBytes : (facts.ResidentBytes ?? StartedBytes) + FirstStepBytes,
+            AllocatorSlack = facts.IsCuda ? 0 : GlibcSlack,
+        };
+    }
+
+    /// <summary>Mapped files whose weights are copied, because they are held in another type or written to; pages stay resident until all are loaded.</summary>
+    private long ConvertedBytes(Recipe recipe, WeightHolding weights)
+    {
+        if (facts.IsCuda || recipe.Base.Weights == "random" || !ModelFiles.Exist(facts.ModelDirectory))
+            return 0;
+        using ModelFiles files = ModelFiles.Open(facts.ModelDirectory);
+        bool isCopied = recipe.Adapter.Type == "none";
+        return files.Tensors.Values.Where(t => isCopied || t.Dtype.ByteSize() != weights.PlainBytes).Sum(t => t.ByteLength);
+    }
+
+    private static WeightQuantization QuantizationOf(Recipe recipe) => recipe.Base.Quantization switch
+    {
+        "nf4" or "fp4" => WeightQuantization.FourBit,
+        "int8" => WeightQuantization.Int8,
+        _ => WeightQuantization.None,
+    };
+
+    private static TensorDtype? DtypeOf(string name) => name switch
+    {
+        "float32" => TensorDtype.F32,
+        "bfloat16" => TensorDtype.BF16,
+        "float16" => TensorDtype.F16,
+        _ => null,
+    };
+
+    private static int WidthOf(TensorDtype dtype) => dtype.ByteSize();
+}

@@ -1,0 +1,136 @@
+// The parts of the memory formula against what is counted by hand, and against what the engine really holds.
+using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Adapters;
+using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Planning;
+using LoraBuild.Engine.Tests.Training;
+using LoraBuild.Engine.Training;
+using LoraBuild.Engine.Training.Optimizers;
+using static TorchSharp.torch;
+
+namespace LoraBuild.Engine.Tests.Planning;
+
+public sealed class MemoryPlannerTests
+{
+    private static readonly DecoderSpec Small = DecoderFamilies.Describe(ModelConfig.Load(Golden.Model("llama-tied")));
+
+    // SmolLM2-135M: 30 layers, width 576, 9 heads and 3 key/value heads of 64, feed-forward 1536.
+    private static readonly DecoderSpec Smol = PublishedShapes.Qwen25Of0_5B with
+    {
+        VocabSize = 49152, HiddenSize = 576, IntermediateSize = 1536, HeadCount = 9, KeyValueHeadCount = 3, HeadDim = 64, HasQkvBias = false,
+        Layers = [.. Enumerable.Repeat(new LayerSpec(0, null), 30)],
+    };
+
+    [Fact]
+    public void A_layer_keeps_what_its_backward_pass_needs()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj", "k_proj", "v_proj", "o_proj"]) with { Kernels = new KernelTraits(0, KeepsAttentionWeights: true, GateValues: 3, CopiesAdapterInputs: false) };
+        Dictionary<string, double> kept = MemoryPlanner.LayerValues(question).ToDictionary(o => o.Name, o => o.Values);
+        Assert.Equal(9 * 256, kept["attention weights"]);
+        Assert.Equal(576 + (2 * 192), kept["q, k, v"]);
+        Assert.Equal(3 * 1536, kept["gate and up"]);
+        Assert.Equal(576, kept["input of q, k, v"]);
+        Assert.DoesNotContain("input of down", kept.Keys); // frozen
+        Assert.Equal(10_176, kept.Values.Sum());
+
+        // Fused attention keeps its output, which o_proj's adapter shares, and a number a head in place of the weights.
+        Assert.Equal(10_176 - (9 * 256) + 9, MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true) }).Sum(o => o.Values));
+    }
+
+    [Fact]
+    public void Dropout_gives_every_adapted_module_a_mask_and_an_input_of_its_own()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj", "k_proj", "v_proj"]);
+        double Inputs(double dropout) => MemoryPlanner.LayerValues(question with { LoraDropout = dropout }).Single(o => o.Name == "input of q, k, v").Values;
+        Assert.Equal((576, 6 * 576), (Inputs(0), Inputs(0.1)));
+    }
+
+    [Fact]
+    public void Recomputed_layers_keep_their_inputs_and_offloaded_ones_none()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj"]);
+        MemoryPlan plain = MemoryPlanner.Plan(question);
+        MemoryPlan recomputed = MemoryPlanner.Plan(question with { Recomputation = Recomputation.Layers });
+        MemoryPlan offloaded = MemoryPlanner.Plan(question with { Recomputation = Recomputation.LayersOffloaded });
+        Assert.Equal(30L * 576 * 1024 * 4, recomputed["activations"]);
+        Assert.Equal((0, recomputed["activations"]), (offloaded["activations"], offloaded.FileBytes));
+        Assert.True(plain.PeakBytes > recomputed.PeakBytes && recomputed.PeakBytes > offloaded.PeakBytes);
+    }
+
+    [Fact]
+    public void Layers_below_the_first_trained_one_keep_nothing()
+    {
+        long Activations(IReadOnlyList<int>? layers) => MemoryPlanner.Plan(Question(Smol, ["q_proj"], layers)) ["activations"];
+        Assert.Equal(Activations(null) / 3, Activations([20, 25]), 1.0);
+    }
+
+    [Fact]
+    public void Four_bits_with_their_scales_are_what_bitsandbytes_stores()
+    {
+        ParameterShape weight = new("model.layers.0.mlp.up_proj.weight", [64, 1024], ParameterKind.LinearWeight);
+        Assert.Equal(32_768 + (1024 * 4), new WeightHolding(2, WeightQuantization.FourBit).BytesOf(weight));
+        Assert.Equal(32_768 + 1024 + (4 * 4) + 4, new WeightHolding(2, WeightQuantization.FourBit, IsDoublyQuantized: true).BytesOf(weight));
+        Assert.Equal(65_536 + (64 * 4), new WeightHolding(2, WeightQuantization.Int8).BytesOf(weight));
+        Assert.Equal(131_072, new WeightHolding(2).BytesOf(weight));
+        ParameterShape head = weight with { Name = "lm_head.weight" };
+        Assert.Equal(131_072, new WeightHolding(2, WeightQuantization.FourBit).BytesOf(head));
+    }
+
+    [Theory]
+    [InlineData(OptimizerKind.AdamW, false)]
+    [InlineData(OptimizerKind.AdamW8Bit, false)]
+    [InlineData(OptimizerKind.AdamW8Bit, true)]
+    [InlineData(OptimizerKind.Sgd, true)]
+    [InlineData(OptimizerKind.Lion, false)]
+    [InlineData(OptimizerKind.Adafactor, false)]
+    public void Moments_take_what_a_checkpoint_of_them_holds(OptimizerKind kind, bool isLarge)
+    {
+        using TemporaryDirectory directory = new();
+        long[] shape = isLarge ? [128, 64] : [16, 8];
+        using Tensor value = zeros(shape).requires_grad_();
+        using IOptimizer optimizer = OptimizerFactory.Create(new TrainOptions { Optimizer = kind, SgdMomentum = 0.9 }, [("w", value)]);
+        string path = Path.Combine(directory.Path, "o");
+        optimizer.Save(path);
+        using SafetensorsFile file = SafetensorsFile.Open(path);
+        (long resident, long paged) = new OptimizerMemory(kind, HasMomentum: true).BytesOf([new TrainedTensor("w", shape, TrainedRole.Base)]);
+        Assert.Equal((file.Tensors.Values.Sum(t => t.ByteLength), 0), (resident, paged));
+    }
+
+    [Fact]
+    public void Paged_moments_take_their_budget_and_a_window()
+    {
+        TrainedTensor[] trained = [new("w", [10_000, 10_000], TrainedRole.Base)];
+        Assert.Equal(
+            (1_000_000 + StateMemory.WindowBytes, 799_000_000), new OptimizerMemory(OptimizerKind.AdamW, PagedBeyond: 1_000_000).BytesOf(trained));
+        Assert.Equal((800_000_000, 0), new OptimizerMemory(OptimizerKind.AdamW, PagedBeyond: 1_000_000_000).BytesOf(trained));
+    }
+
+    [Fact]
+    public void Logits_are_chunks_of_rows_and_never_more_than_the_targets()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj"]);
+        Assert.Equal(2 * 341L * 49152 * 4, MemoryPlanner.Plan(question)["logits"]);
+        Assert.Equal(2 * 10L * 49152 * 4, MemoryPlanner.Plan(question with { Batch = new BatchShape(20, 10, 400) })["logits"]);
+    }
+
+    [Fact]
+    public void The_largest_batch_is_found_among_all_steps()
+    {
+        TokenDocuments documents = Documents.Random(12, 3, 30, 100, seed: 4);
+        TrainOptions options = new() { BatchSize = 3, NumTrainEpochs = 1, Shuffle = false };
+        BatchShape largest = LargestBatch.OfTraining(Small, documents, options);
+        long most = Enumerable.Range(0, 4).Max(b => Enumerable.Range(3 * b, 3).Sum(d => (long)documents[d].Length));
+        Assert.Equal(most, largest.Tokens);
+        Assert.Equal(new BatchShape(3 * 512, 3 * 512, 3 * 512 * 512), LargestBatch.OfTraining(Small, null, options));
+    }
+
+    private static MemoryQuestion Question(DecoderSpec spec, string[] targets, IReadOnlyList<int>? layers = null) => new()
+    {
+        Spec = spec,
+        Weights = new WeightHolding(4),
+        Trained = TrainedTensors.OfLora(spec, new LoraOptions { R = 16, TargetModules = targets, LayersToTransform = layers }),
+        Optimizer = new OptimizerMemory(OptimizerKind.AdamW),
+        Kernels = KernelTraits.Own(spec, isFused: true),
+        Batch = BatchShape.Of(4, 256),
+    };
+}

@@ -1,0 +1,118 @@
+// The plan before training and the measurement after it, through the verbs.
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace LoraBuild.Worker.Tests.Planning;
+
+public sealed class MemoryPlanTests : IDisposable
+{
+    private readonly WorkerFixture worker = new();
+
+    [Fact]
+    public void A_plan_has_parts_that_sum_to_the_peak_and_what_could_be_changed()
+    {
+        Write("");
+        JsonNode plan = JsonNode.Parse(Ok("plan", "--json").Output)!;
+        Assert.Equal("step", (string?)plan["peak_memory_phase"]);
+        Assert.Equal((long)plan["peak_memory_bytes"]!, plan["memory_bytes"]!.AsObject().Sum(p => (long)p.Value!));
+        Assert.Equal(["weights", "adapter", "gradients", "optimizer", "activations", "logits", "scratch", "runtime"], plan["memory_bytes"]!.AsObject().Select(p => p.Key));
+        JsonArray options = plan["memory_options"]!.AsArray();
+        Assert.Contains(options, o => (string)o!["change"]! == "train.gradient_checkpointing: true");
+        Assert.Contains(options, o => (string)o!["change"]! == "train.optim: adamw_8bit");
+        Assert.True((long)options.Single(o => (string)o!["change"]! == "all of these")!["peak_memory_bytes"]! < (long)plan["peak_memory_bytes"]!);
+
+        string text = Ok("plan").Output;
+        Assert.Contains("predicted peak memory:", text, StringComparison.Ordinal);
+        Assert.Contains("with train.gradient_checkpointing: true", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Published_figures_need_no_recipe()
+    {
+        Outcome outcome = worker.Run("", "plan", "--published");
+        Assert.Equal((0, ""), (outcome.ExitCode, outcome.Error));
+        Assert.Contains("| gemma-3-12b QLoRA, embeddings and head trained | 22.041 |", outcome.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_run_that_does_not_fit_is_refused_with_what_would()
+    {
+        Write("""
+            template: { max_length: 512, packing: false }
+            train: { per_device_train_batch_size: 64, max_steps: 1 }
+            """, words: 100);
+        Ok("template");
+        JsonNode plan = JsonNode.Parse(Ok("plan", "--json").Output)!;
+        long needed = (long)plan["peak_memory_bytes"]!;
+        long least = plan["memory_options"]!.AsArray().Min(o => (long)o!["peak_memory_bytes"]!);
+        Assert.True(least < needed * 0.9);
+
+        // Between both: the process of this test holds more than a fresh one, by which it is planned here.
+        long resident = Environment.WorkingSet;
+        Outcome refused = Run("train", "--set", $"train.memory_limit={resident + ((needed + least) / 2) - (long)plan["memory_bytes"]!["runtime"]!}");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Matches(@"LB0641: training needs [0-9,]+ MB \(weights .*, and [0-9,]+ MB are there: train.memory_limit says so. What would fit: .*MB\)", refused.Error);
+        Assert.Contains("train.per_device_train_batch_size: 1", refused.Error, StringComparison.Ordinal);
+
+        Outcome hopeless = Run("train", "--set", "train.memory_limit=1MB");
+        Assert.Contains("nor all of them", hopeless.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(worker.In("out", "adapter")));
+    }
+
+    /// <summary>In a process of its own, because a peak is a process's: within 10 % of the plan, whatever the machine's start takes.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("train: { max_steps: 2, gradient_checkpointing: true, optim: adamw_8bit }")]
+    [InlineData("adapter: { type: none }")]
+    public async Task The_measured_peak_of_a_process_is_what_the_plan_says(string sections)
+    {
+        if (!OperatingSystem.IsLinux())
+            return;
+        Write(sections);
+        Ok("template");
+        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "lorabuild"), ["train", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), "--threads", "2"])
+        {
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardInput = true,
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = await process.StandardOutput.ReadToEndAsync();
+        output += await error;
+        await process.WaitForExitAsync();
+        Assert.True(process.ExitCode == 0, output);
+        Match line = Regex.Match(output, @"peak memory ([0-9,]+) MB, predicted ([0-9,]+) MB");
+        Assert.True(line.Success, output);
+        (double measured, double predicted) = (Megabytes(line.Groups[1]), Megabytes(line.Groups[2]));
+        Assert.True(Math.Abs((predicted / measured) - 1) <= 0.1, line.Value + output);
+    }
+
+    public void Dispose() => worker.Dispose();
+
+    private static double Megabytes(Group text) => double.Parse(text.Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
+
+    private Outcome Run(string verb, params string[] options) => worker.Run("", [verb, "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), .. options]);
+
+    private Outcome Ok(string verb, params string[] options)
+    {
+        if (verb == "template")
+            Ok("prepare");
+        Outcome outcome = Run(verb, options);
+        Assert.True(outcome.ExitCode == 0, outcome.Error);
+        return outcome;
+    }
+
+    private void Write(string sections, int words = 3)
+    {
+        if (!Directory.Exists(worker.In("model")))
+            worker.Model();
+        string question = string.Join(' ', Enumerable.Repeat("why", words));
+        File.WriteAllLines(worker.In("data.jsonl"), Enumerable.Range(0, 70).Select(i => $$"""{"messages": [{"role": "user", "content": "{{i}} {{question}}?"}, {"role": "assistant", "content": "it is {{i}}"}]}"""));
+        string adapter = sections.Contains("adapter:", StringComparison.Ordinal) ? "" : "adapter: { r: 2, target_modules: [q_proj] }\n";
+        string train = sections.Contains("train:", StringComparison.Ordinal) ? "" : "train: { max_steps: 2 }\n";
+        File.WriteAllText(worker.In("recipe.yaml"), $"base: {{ model: model }}\ndataset: {{ sources: [{{ path: data.jsonl }}] }}\nexport: {{ gguf: [] }}\n{adapter}{train}{sections}\n");
+    }
+}
