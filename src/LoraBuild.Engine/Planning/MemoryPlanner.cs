@@ -12,7 +12,7 @@ public static class MemoryPlanner
         bool isFull = IsFullyTrained(question);
         long trained = question.Trained.Sum(t => t.Count * BytesOf(question, t));
         (long resident, long paged) = question.Optimizer.BytesOf(question.Trained);
-        (long activations, long scratch, long offloaded) = Activations(question);
+        (long activations, long scratch, long offloaded, long layerWork) = Activations(question);
         long logits = Logits(question, question.Batch.Targets, withGradient: true);
         long adapter = isFull ? 0 : trained;
         long gradients = trained;
@@ -26,7 +26,7 @@ public static class MemoryPlanner
             (adapter, gradients, resident) = sharding.IsOffloaded ? (0, 0, 0) : (adapter / devices, gradients / devices, resident / devices);
         }
 
-        long slack = (long)(question.AllocatorSlack * (activations + scratch + logits));
+        long slack = (long)(question.SlackLayers * layerWork);
         MemoryPart[] parts =
         [
             new("weights", weights), new("adapter", adapter), new("gradients", gradients), new("optimizer", resident),
@@ -36,8 +36,8 @@ public static class MemoryPlanner
         return new MemoryPlan(parts, weights + question.ConvertedFileBytes + question.RuntimeBytes, evaluation, paged + offloaded);
     }
 
-    /// <summary>What the layers keep, and beside it what the layer that goes backward needs.</summary>
-    public static (long Kept, long Scratch, long Offloaded) Activations(MemoryQuestion question)
+    /// <summary>What the layers keep, beside it what the layer that goes backward needs, what waits in a file, and what one layer keeps and needs.</summary>
+    public static (long Kept, long Scratch, long Offloaded, long LayerWork) Activations(MemoryQuestion question)
     {
         double perToken = LayerValues(question).Sum(o => o.Values);
         double layer = perToken * question.Batch.Tokens * question.ComputeBytes;
@@ -45,11 +45,12 @@ public static class MemoryPlanner
         int layers = question.Spec.Layers.Count - FirstTrainedLayer(question);
         double backward = BackwardValues(question) * question.ComputeBytes;
         double dequantized = DequantizedBytes(question);
+        long work = (long)(layer + backward);
         return question.Recomputation switch
         {
-            Recomputation.None => ((long)(layers * layer), (long)(backward + dequantized), 0),
-            Recomputation.Layers => ((long)(layers * inputs), (long)(layer + backward + dequantized), 0),
-            _ => (0, (long)(layer + backward + dequantized), (long)(layers * inputs)),
+            Recomputation.None => ((long)(layers * layer), (long)(backward + dequantized), 0, work),
+            Recomputation.Layers => ((long)(layers * inputs), work + (long)dequantized, 0, work),
+            _ => (0, work + (long)dequantized, (long)(layers * inputs), work),
         };
     }
 

@@ -51,8 +51,8 @@ public sealed record MemoryQuestion
     /// <summary>What the process has before any weight: program, libraries, thread stacks; on CUDA the context.</summary>
     public long RuntimeBytes { get; init; }
 
-    /// <summary>What the allocator holds beside living tensors, as a fraction of those that a step makes and frees.</summary>
-    public double AllocatorSlack { get; init; }
+    /// <summary>What the allocator keeps of freed blocks between living ones, in layers: what one keeps and its backward pass needs. 0: nothing.</summary>
+    public double SlackLayers { get; init; }
 
     /// <summary>Null: one device.</summary>
     public Sharding? Sharding { get; init; }

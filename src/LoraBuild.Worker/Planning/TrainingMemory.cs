@@ -27,8 +27,8 @@ internal sealed class TrainingMemory
     /// <summary>A CUDA context with libtorch's kernels. Not measured here.</summary>
     private const long CudaContextBytes = 500_000_000;
 
-    /// <summary>glibc keeps freed blocks of odd sizes between those that live on.</summary>
-    private const double GlibcSlack = 0.15;
+    /// <summary>glibc keeps freed blocks of odd sizes between those that live on: of a model with n layers so many times √n layers' worth. Measured, not derived: docs/memory.md has the runs.</summary>
+    private const double GlibcSlack = 0.68;
 
     private readonly MemoryFacts facts;
     private readonly DecoderSpec spec;
@@ -62,7 +62,7 @@ internal sealed class TrainingMemory
             LoraDropout = isFull ? 0 : recipe.Adapter.LoraDropout,
             ConvertedFileBytes = ConvertedBytes(recipe, weights),
             RuntimeBytes = facts.IsCuda ? CudaContextBytes : (facts.ResidentBytes ?? StartedBytes) + FirstStepBytes,
-            AllocatorSlack = facts.IsCuda ? 0 : GlibcSlack,
+            SlackLayers = facts.IsCuda ? 0 : GlibcSlack * Math.Sqrt(spec.Layers.Count),
         };
     }
 
