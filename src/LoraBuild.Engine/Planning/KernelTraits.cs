@@ -26,15 +26,20 @@ public sealed record KernelTraits(int NormInputs, bool KeepsAttentionWeights, in
         DequantizedWeights = 1,
     };
 
+    /// <summary>Products make the norm or the gate that is their input again for the backward pass; of dropout they keep the mask.</summary>
+    public bool RecomputesInputs { get; init; }
+
     /// <summary>The kernels of this program.</summary>
     /// <param name="isFused">Arithmetic is fp32 on a CPU, and the native library has kernels for it (<see cref="HasFusedKernels"/>); else the same in TorchSharp calls.</param>
-    public static KernelTraits Own(DecoderSpec spec, bool isFused) => new(
+    /// <param name="hasFusedLinears">And the weights are frozen fp32 tensors, with LoRA or without.</param>
+    public static KernelTraits Own(DecoderSpec spec, bool isFused, bool hasFusedLinears) => new(
         NormInputs: 0, // the input is the residual stream, which is kept once
         KeepsAttentionWeights: !isFused,
-        GateValues: spec.Activation == Activation.GeluTanh ? 8 : 3, // silu(gate) · up keeps gate, silu(gate), up; the tanh form its seven factors, too
+        GateValues: isFused ? 2 : spec.Activation == Activation.GeluTanh ? 8 : 3, // gate and up; in tensor calls silu(gate) too, of the tanh form its seven factors
         CopiesAdapterInputs: false)
     {
-        ChunkCopies = spec.LogitSoftcap is null ? 2 : 3,
+        ChunkCopies = isFused ? 1 : spec.LogitSoftcap is null ? 2 : 3,
+        RecomputesInputs = isFused && hasFusedLinears,
     };
 
     /// <summary>The engine was built with the native library's kernels.</summary>

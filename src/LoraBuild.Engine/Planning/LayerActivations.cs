@@ -31,7 +31,7 @@ public static class LayerActivations
             new("q and k before their norms", spec.QueryKeyNorm == QueryKeyNorm.None ? 0 : Math.Max(1, kernels.NormInputs) * (query + key)),
             new("q, k, v", query + (2 * key)),
             new("attention weights", kernels.KeepsAttentionWeights ? pairs * (spec.AttentionSoftcap is null ? 1 : 2) : spec.HeadCount),
-            new("output of attention", kernels.KeepsAttentionWeights ? Inputs(query, "o_proj") : query + (kernels.CopiesAdapterInputs ? Inputs(query, "o_proj") : 0)),
+            new("output of attention", kernels.KeepsAttentionWeights ? Inputs(query, "o_proj") : kernels.RecomputesInputs ? query + Inputs(query, "o_proj") : query + (kernels.CopiesAdapterInputs ? Inputs(query, "o_proj") : 0)),
             new("norms after", hasNormAfter ? 2 * Math.Max(1, kernels.NormInputs) * hidden : 0),
             new("sum after attention", kernels.NormInputs == 0 ? hidden : 0),
             new("norm before feed-forward", hasNormBefore ? norm : 0),
@@ -46,6 +46,8 @@ public static class LayerActivations
             if (isFullyTrained)
                 return width;
             int count = modules.Count(adapted.Contains);
+            if (kernels.RecomputesInputs)
+                return dropout > 0 ? count * width : 0;
             return count == 0 ? 0 : dropout > 0 ? 2.0 * count * width : kernels.CopiesAdapterInputs ? count * width : width;
         }
     }

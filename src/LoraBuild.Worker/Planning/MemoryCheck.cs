@@ -20,8 +20,8 @@ internal static class MemoryCheck
             return plan;
         long available = limit.Bytes;
 
-        // Where running out is noticed, or looked for, training finds smaller passes by itself: only what even they need is too much.
-        if ((limit.IsNoticed || recipe.Train.AutoFindBatchSize) && memory.Of(MemoryOptions.Smallest(recipe)).PeakBytes <= available)
+        // Where running out is noticed, or looked for, training cuts its steps by itself, and says with figures when that is not enough (LB0652).
+        if (limit.IsNoticed || recipe.Train.AutoFindBatchSize)
             return plan;
         string[] fitting = [.. MemoryOptions.Of(recipe, memory).Where(o => o.Plan.PeakBytes <= available).Select(o => $"{o.Change} ({Megabytes(o.Plan.PeakBytes)})")];
         string mend = fitting.Length > 0

@@ -22,9 +22,6 @@ internal static class MemoryOptions
         return options;
     }
 
-    /// <summary>What a step can be cut to while training: passes of one document, layers computed again.</summary>
-    public static Recipe Smallest(Recipe recipe) => recipe with { Train = recipe.Train with { PerDeviceTrainBatchSize = 1, PerDeviceTrainBatchTokens = null, GradientCheckpointing = true } };
-
     private static IEnumerable<(string Change, Func<Recipe, Recipe> Apply)> Changes(Recipe recipe)
     {
         TrainSection train = recipe.Train;

@@ -46,7 +46,9 @@ internal sealed class TrainingMemory
         bool isFull = recipe.Adapter.Type == "none";
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int plain = WidthOf(facts.Dtype ?? DtypeOf(recipe.Base.Dtype) ?? (facts.IsCuda ? facts.Config.Dtype ?? TensorDtype.F32 : TensorDtype.F32));
-        WeightHolding weights = new(plain, QuantizationOf(recipe), recipe.Base.DoubleQuant);
+        bool isHeldAsStored = recipe.Base.WeightsInMemory == "stored";
+        WeightHolding weights = new(isHeldAsStored ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : plain, QuantizationOf(recipe), recipe.Base.DoubleQuant) { OtherBytes = plain };
+        bool isFused = KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float);
         return new MemoryQuestion
         {
             Spec = spec,
@@ -54,7 +56,7 @@ internal sealed class TrainingMemory
             Trained = isFull ? TrainedTensors.OfFullTraining(spec) : TrainedTensors.OfLora(spec, LoraOptionsBuilder.From(recipe)),
             TrainedBytes = isFull ? plain : sizeof(float),
             Optimizer = new OptimizerMemory(options.Optimizer, options.SgdMomentum > 0, PagedBeyond: options.IsStatePaged ? options.ResidentStateBytes : null),
-            Kernels = KernelTraits.Own(spec, isFused: KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float)),
+            Kernels = KernelTraits.Own(spec, isFused, hasFusedLinears: recipe.Adapter.Type == "lora" && recipe.Base.Quantization == "none" && weights.PlainBytes == sizeof(float)),
             Batch = LargestBatch.OfTraining(spec, facts.Train, options),
             Evaluation = LargestBatch.OfEvaluation(spec, facts.Evaluation, options.EvaluationBatchTokens),
             ComputeBytes = recipe.Base.Quantization == "none" ? plain : WidthOf(DtypeOf(recipe.Base.ComputeDtype) ?? TensorDtype.F32),

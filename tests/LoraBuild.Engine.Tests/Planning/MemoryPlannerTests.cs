@@ -34,7 +34,10 @@ public sealed class MemoryPlannerTests
         Assert.Equal(10_176, kept.Values.Sum());
 
         // Fused attention keeps its output, which o_proj's adapter shares, and a number a head in place of the weights.
-        Assert.Equal(10_176 - (9 * 256) + 9, MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true) }).Sum(o => o.Values));
+        Assert.Equal(10_176 - (9 * 256) + 9, MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: false) with { GateValues = 3 } }).Sum(o => o.Values));
+
+        // Fused linears make their inputs again, the fused gate needs gate and up alone.
+        Assert.Equal((2 * 576) + 960 + 576 + 9 + (2 * 1536), MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: true) }).Sum(o => o.Values));
     }
 
     [Fact]
@@ -130,7 +133,7 @@ public sealed class MemoryPlannerTests
         Weights = new WeightHolding(4),
         Trained = TrainedTensors.OfLora(spec, new LoraOptions { R = 16, TargetModules = targets, LayersToTransform = layers }),
         Optimizer = new OptimizerMemory(OptimizerKind.AdamW),
-        Kernels = KernelTraits.Own(spec, isFused: true),
+        Kernels = KernelTraits.Own(spec, isFused: false, hasFusedLinears: false),
         Batch = BatchShape.Of(4, 256),
     };
 }
