@@ -1,5 +1,6 @@
 // The rate at which plain sgemm computes the products of a training step, measured in the same process.
 using System.Diagnostics;
+using LoraBuild.Engine.Training;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -12,20 +13,26 @@ namespace LoraBuild.Benchmarks;
 internal sealed class GemmMix : IDisposable
 {
     private const int SampledLayers = 3;
-    private const int HeadRows = 341; // rows of a chunk of the trainer's head with this vocabulary
 
+    private readonly ModelShape shape;
+    private readonly int headRows; // as the trainer's head takes them with this vocabulary
     private readonly Dictionary<int, Tensor> activations = [];
     private readonly List<Tensor[]> weights = [];
-    private readonly Tensor headWeight = randn([ModelShape.Vocabulary, ModelShape.Hidden]);
-    private readonly Tensor headInput = randn([HeadRows, ModelShape.Hidden]);
-    private readonly Tensor headOutput = zeros([HeadRows, ModelShape.Vocabulary]);
+    private readonly Tensor headWeight;
+    private readonly Tensor headInput;
+    private readonly Tensor headOutput;
 
-    public GemmMix(int largestTokenCount)
+    public GemmMix(ModelShape shape, int largestTokenCount)
     {
-        foreach (int width in ModelShape.Linears.SelectMany(l => new[] { l.In, l.Out }).Distinct())
+        this.shape = shape;
+        headRows = (int)HeadCrossEntropy.RowsOfChunk(shape.Vocabulary);
+        headWeight = randn([shape.Vocabulary, shape.Hidden]);
+        headInput = randn([headRows, shape.Hidden]);
+        headOutput = zeros([headRows, shape.Vocabulary]);
+        foreach (int width in shape.Linears.SelectMany(l => new[] { l.In, l.Out }).Distinct())
             activations[width] = randn([2, largestTokenCount, width]);
         for (int layer = 0; layer < SampledLayers; layer++)
-            weights.Add([.. ModelShape.Linears.Select(l => randn([l.Out, l.In]))]);
+            weights.Add([.. shape.Linears.Select(l => randn([l.Out, l.In]))]);
     }
 
     /// <returns>Operations a second over the mix of a step with that many tokens.</returns>
@@ -36,10 +43,10 @@ internal sealed class GemmMix : IDisposable
         foreach (Tensor[] layer in weights)
         {
             for (int i = 0; i < layer.Length; i++)
-                Linear(layer[i], ModelShape.Linears[i].In, ModelShape.Linears[i].Out, tokens);
+                Linear(layer[i], shape.Linears[i].In, shape.Linears[i].Out, tokens);
         }
 
-        double layerSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds * ModelShape.Layers / SampledLayers;
+        double layerSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds * shape.Layers / SampledLayers;
         start = Stopwatch.GetTimestamp();
         using (DisposeScope inner = NewDisposeScope())
         {
@@ -47,9 +54,9 @@ internal sealed class GemmMix : IDisposable
             headInput.addmm_(headOutput, headWeight, 1, 1e-9f);
         }
 
-        double headSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds * tokens / HeadRows;
-        double layerOperations = ModelShape.Layers * ModelShape.Linears.Sum(l => 4.0 * l.In * l.Out) * tokens;
-        double headOperations = 4.0 * ModelShape.Vocabulary * ModelShape.Hidden * tokens;
+        double headSeconds = Stopwatch.GetElapsedTime(start).TotalSeconds * tokens / headRows;
+        double layerOperations = shape.Layers * shape.Linears.Sum(l => 4.0 * l.In * l.Out) * tokens;
+        double headOperations = 4.0 * shape.Vocabulary * shape.Hidden * tokens;
         return (layerOperations + headOperations) / (layerSeconds + headSeconds);
     }
 

@@ -1,36 +1,43 @@
-// The shape of SmolLM2-135M and the arithmetic of a training step on it.
+// The shapes of the models whose training steps are timed, and the arithmetic of a step on them.
 using System.Text.Json.Nodes;
 
 namespace LoraBuild.Benchmarks;
 
 /// <summary>Multiply-adds count as two operations.</summary>
-internal static class ModelShape
+/// <param name="ModelType">Of config.json: llama, or qwen2, whose q, k, v have a bias.</param>
+internal sealed record ModelShape(string Name, string ModelType, int Layers, int Hidden, int Heads, int KeyValueHeads, int Intermediate, int Vocabulary)
 {
-    public const int Layers = 30;
-    public const int Hidden = 576;
-    public const int Heads = 9;
-    public const int KeyValueHeads = 3;
-    public const int HeadDim = Hidden / Heads;
-    public const int KeyValueWidth = KeyValueHeads * HeadDim;
-    public const int Intermediate = 1536;
-    public const int Vocabulary = 49152;
     public const int Rank = 16;
 
+    public static readonly ModelShape SmolLM2 = new("smollm2-135m", "llama", 30, 576, 9, 3, 1536, 49152);
+
+    public static readonly ModelShape Qwen25 = new("qwen2.5-0.5b", "qwen2", 24, 896, 14, 2, 4864, 151936);
+
+    public static readonly IReadOnlyList<ModelShape> All = [SmolLM2, Qwen25];
+
+    public static readonly string[] Adapted = ["q_proj", "k_proj", "v_proj", "o_proj"];
+
+    public int HeadDim => Hidden / Heads;
+
+    public int KeyValueWidth => KeyValueHeads * HeadDim;
+
     /// <summary>(out, in) of the linear modules of a layer.</summary>
-    public static readonly (string Name, int Out, int In)[] Linears =
+    public (string Name, int Out, int In)[] Linears =>
     [
         ("q_proj", Hidden, Hidden), ("k_proj", KeyValueWidth, Hidden), ("v_proj", KeyValueWidth, Hidden), ("o_proj", Hidden, Hidden),
         ("gate_proj", Intermediate, Hidden), ("up_proj", Intermediate, Hidden), ("down_proj", Hidden, Intermediate),
     ];
 
-    public static readonly string[] Adapted = ["q_proj", "k_proj", "v_proj", "o_proj"];
+    /// <exception cref="ArgumentException">There is no such shape.</exception>
+    public static ModelShape Named(string name) =>
+        All.FirstOrDefault(s => s.Name == name) ?? throw new ArgumentException($"--shape {name}; there are {string.Join(", ", All.Select(s => s.Name))}");
 
     /// <summary>
     /// What a step must compute: linear layers forward and their input gradients (those of the first layer's q, k, v lead nowhere and do not count),
     /// adapters forward, input and weight gradients, attention's six products over the pairs that a query sees, and the head where a target is.
     /// </summary>
     /// <param name="lengths">Tokens of each document of the step; every token but the first is a target.</param>
-    public static double UsefulOperations(IReadOnlyList<int> lengths)
+    public double UsefulOperations(IReadOnlyList<int> lengths)
     {
         double tokens = lengths.Sum(l => (double)l);
         double targets = tokens - lengths.Count;
@@ -53,12 +60,12 @@ internal static class ModelShape
         return (tokens * (linear + adapter)) + attention + head;
     }
 
-    public static void WriteConfig(string directory) => File.WriteAllText(
+    public void WriteConfig(string directory) => File.WriteAllText(
         Path.Combine(directory, "config.json"),
         new JsonObject
         {
-            ["architectures"] = new JsonArray("LlamaForCausalLM"),
-            ["model_type"] = "llama",
+            ["architectures"] = new JsonArray(ModelType == "qwen2" ? "Qwen2ForCausalLM" : "LlamaForCausalLM"),
+            ["model_type"] = ModelType,
             ["hidden_size"] = Hidden,
             ["intermediate_size"] = Intermediate,
             ["num_hidden_layers"] = Layers,

@@ -1,5 +1,6 @@
 // Measurements whose results stand in docs/benchmarks.md; each is started by the first argument.
 using System.Globalization;
+using System.Text.Json;
 using LoraBuild.Benchmarks;
 
 int threads = Number("--threads", Environment.ProcessorCount);
@@ -8,7 +9,17 @@ switch (args)
     case ["train-step", ..] when Text("--device") is { } place:
         return DeviceStepBenchmark.Run(Text("--shape") ?? "qwen2.5-0.5b", place, Text("--dtype") ?? "bfloat16", args.Contains("--ragged"), Number("--length", 1024), Number("--steps", 20), Console.Out, Console.Error);
     case ["train-step", ..]:
-        TrainStepBenchmark.Run(args.Contains("--ragged"), Number("--steps", 7), threads, Console.Out);
+        ModelShape shape = ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name);
+        TrainStepResult result = TrainStepBenchmark.Run(shape, args.Contains("--ragged"), Number("--steps", 7), threads, !args.Contains("--without-sgemm"));
+        if (args.Contains("--json"))
+            Console.Out.WriteLine(JsonSerializer.Serialize(result, GoalsBenchmark.Json));
+        else
+            TrainStepBenchmark.Print(shape, args.Contains("--ragged"), threads, result, Console.Out);
+        return 0;
+    case ["goals", ..]:
+        return GoalsBenchmark.Run(Number("--steps", 4), threads, Text("--directory") ?? Path.GetTempPath(), Console.Out);
+    case ["load", ..]:
+        LoadBenchmark.Run(Text("--directory")!, Console.Out);
         return 0;
     case ["optimizer", ..]:
         OptimizerBenchmark.Run(threads, Console.Out);
@@ -30,7 +41,8 @@ switch (args)
     case ["merge", ..]:
         return MergeBenchmark.Run(Number("--megabytes", 2000), Text("--directory") ?? Path.GetTempPath(), Console.Out);
     default:
-        Console.Error.WriteLine("usage: train-step [--ragged] [--steps N] [--threads N]");
+        Console.Error.WriteLine("usage: goals [--steps N] [--threads N] [--directory DIR]");
+        Console.Error.WriteLine("       train-step [--shape NAME] [--ragged] [--steps N] [--threads N] [--without-sgemm] [--json]");
         Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--ragged | --length N] [--steps N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");

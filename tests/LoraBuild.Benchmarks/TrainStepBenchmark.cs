@@ -1,4 +1,4 @@
-// A training step of a SmolLM2-135M-shaped random model, through the real trainer, beside the sgemm rate of the same process.
+// A training step of a random model in a known shape, through the real trainer, beside the sgemm rate of the same process.
 using System.Globalization;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
@@ -10,6 +10,12 @@ using static TorchSharp.torch;
 
 namespace LoraBuild.Benchmarks;
 
+/// <param name="UsefulRate">Operations a second that a step must do.</param>
+/// <param name="GemmRate">Operations a second of plain sgemm.</param>
+/// <param name="Share">Median of the steps' useful rate over sgemm's beside them.</param>
+internal sealed record TrainStepResult(
+    double TokensPerSecond, double SecondsOfStep, double UsefulRate, double GemmRate, double Share, double LowestShare, double HighestShare, long PeakBytes);
+
 internal static class TrainStepBenchmark
 {
     private const int DocumentsOfStep = 4;
@@ -17,25 +23,35 @@ internal static class TrainStepBenchmark
 
     /// <param name="isRagged">Document lengths of ragged_lengths.json in file order instead of 256 each.</param>
     /// <param name="steps">Measured steps; one more comes first and is not counted.</param>
-    public static void Run(bool isRagged, int steps, int threads, TextWriter output)
+    /// <param name="measuresGemm">Beside each step; without it the peak is the trainer's alone.</param>
+    public static TrainStepResult Run(ModelShape shape, bool isRagged, int steps, int threads, bool measuresGemm = true)
     {
         set_num_threads(threads);
         int[] lengths = isRagged ? RaggedLengths()[..((steps + 1) * DocumentsOfStep)] : [.. Enumerable.Repeat(FixedLength, (steps + 1) * DocumentsOfStep)];
         DirectoryInfo directory = Directory.CreateTempSubdirectory("lorabuild-benchmark-");
         try
         {
-            ModelShape.WriteConfig(directory.FullName);
+            shape.WriteConfig(directory.FullName);
             using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = true, Seed = 1 });
             using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = ModelShape.Rank, LoraAlpha = ModelShape.Rank, LoraDropout = 0, TargetModules = ModelShape.Adapted, Seed = 1 });
             TrainOptions options = new() { MaxSteps = steps + 1, BatchSize = DocumentsOfStep, Shuffle = false, LearningRate = 1e-4, Resume = false };
-            using Observer observer = new(lengths);
-            Trainer.Run(model, adapter, Documents(lengths), null, options, Path.Combine(directory.FullName, "out"), observer);
-            observer.Print(isRagged ? "ragged" : "fixed, 4 × 256", threads, output);
+            using Observer observer = new(shape, lengths, measuresGemm);
+            Trainer.Run(model, adapter, Documents(shape, lengths), null, options, Path.Combine(directory.FullName, "out"), observer);
+            return observer.Result();
         }
         finally
         {
             directory.Delete(recursive: true);
         }
+    }
+
+    public static void Print(ModelShape shape, bool isRagged, int threads, TrainStepResult result, TextWriter output)
+    {
+        output.WriteLine("| shape | case | threads | tokens/s (median) | s/step (median) | useful GFLOP/s | sgemm mix GFLOP/s | **useful / sgemm** (median; lowest – highest) | peak MB |");
+        output.WriteLine("|---|---|---|---|---|---|---|---|---|");
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {shape.Name} | {(isRagged ? "ragged" : "fixed, 4 × 256")} | {threads} | {result.TokensPerSecond:F1} | {result.SecondsOfStep:F2} | {result.UsefulRate / 1e9:F1} | {result.GemmRate / 1e9:F1} | **{result.Share:F2}** ({result.LowestShare:F2} – {result.HighestShare:F2}) | {result.PeakBytes / 1e6:F0} |"));
     }
 
     private static int[] RaggedLengths()
@@ -44,47 +60,45 @@ internal static class TrainStepBenchmark
         return [.. JsonNode.Parse(File.ReadAllText(path))!["lengths"]!.AsArray().Select(l => (int)l!)];
     }
 
-    private static TokenDocuments Documents(int[] lengths)
+    private static TokenDocuments Documents(ModelShape shape, int[] lengths)
     {
         DeterministicRandom random = new(1);
         long[] offsets = new long[lengths.Length + 1];
         for (int i = 0; i < lengths.Length; i++)
             offsets[i + 1] = offsets[i] + lengths[i];
-        int[] ids = [.. Enumerable.Range(0, (int)offsets[^1]).Select(_ => random.Next(ModelShape.Vocabulary))];
+        int[] ids = [.. Enumerable.Range(0, (int)offsets[^1]).Select(_ => random.Next(shape.Vocabulary))];
         return new TokenDocuments(ids, ids, offsets);
     }
 
     /// <summary>After each step measures sgemm, so that both see the same moment of a shared machine.</summary>
-    private sealed class Observer(int[] lengths) : ITrainingObserver, IDisposable
+    private sealed class Observer(ModelShape shape, int[] lengths, bool measuresGemm) : ITrainingObserver, IDisposable
     {
-        private readonly GemmMix gemm = new(lengths.Chunk(DocumentsOfStep).Max(c => c.Sum()));
+        private readonly GemmMix? gemm = measuresGemm ? new(shape, lengths.Chunk(DocumentsOfStep).Max(c => c.Sum())) : null;
         private readonly List<(double TokensPerSecond, double Useful, double Gemm, double Seconds)> measured = [];
         private double previousGemm;
         private long peakBytes;
 
-        public void Started(TrainingStarted started) => previousGemm = gemm.Measure(FixedLength * DocumentsOfStep / 2);
+        public void Started(TrainingStarted started) => previousGemm = gemm?.Measure(FixedLength * DocumentsOfStep / 2) ?? double.NaN;
 
         public void Stepped(StepMetrics step)
         {
             int[] documents = lengths.AsSpan((step.Step - 1) * DocumentsOfStep, DocumentsOfStep).ToArray();
             double seconds = step.Tokens / step.TokensPerSecond;
-            double gemmRate = gemm.Measure(documents.Sum());
+            double gemmRate = gemm?.Measure(documents.Sum()) ?? double.NaN;
             // The machine's speed during the step: between the measurements before and after it.
             double around = (previousGemm + gemmRate) / 2;
             if (step.Step > 1)
-                measured.Add((step.TokensPerSecond, ModelShape.UsefulOperations(documents) / seconds, around, seconds));
+                measured.Add((step.TokensPerSecond, shape.UsefulOperations(documents) / seconds, around, seconds));
             previousGemm = gemmRate;
             peakBytes = step.PeakMemoryBytes;
         }
 
-        public void Print(string name, int threads, TextWriter output)
+        public TrainStepResult Result()
         {
-            output.WriteLine("| case | threads | tokens/s (median) | s/step (median) | useful GFLOP/s | sgemm mix GFLOP/s | **useful / sgemm** (median; lowest – highest) | peak MB |");
-            output.WriteLine("|---|---|---|---|---|---|---|---|");
             double[] shares = [.. measured.Select(m => m.Useful / m.Gemm).Order()];
-            output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {name} | {threads} | {Median(measured.Select(m => m.TokensPerSecond)):F1} | {Median(measured.Select(m => m.Seconds)):F2} | {Median(measured.Select(m => m.Useful)) / 1e9:F1} | {Median(measured.Select(m => m.Gemm)) / 1e9:F1} | **{Median(shares):F2}** ({shares[0]:F2} – {shares[^1]:F2}) | {peakBytes / 1e6:F0} |"));
+            return new TrainStepResult(
+                Median(measured.Select(m => m.TokensPerSecond)), Median(measured.Select(m => m.Seconds)), Median(measured.Select(m => m.Useful)), Median(measured.Select(m => m.Gemm)),
+                Median(shares), shares[0], shares[^1], peakBytes);
         }
 
         public void Evaluated(EvaluationMetrics evaluation)
@@ -101,7 +115,7 @@ internal static class TrainStepBenchmark
 
         public void Report(Diagnostic diagnostic) => Console.Error.WriteLine(diagnostic);
 
-        public void Dispose() => gemm.Dispose();
+        public void Dispose() => gemm?.Dispose();
 
         private static double Median(IEnumerable<double> values)
         {
