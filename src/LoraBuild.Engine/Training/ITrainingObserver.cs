@@ -85,6 +85,9 @@ public sealed record StepMetrics(
     TimeSpan TimeLeft,
     bool ShouldLog)
 {
+    /// <summary>Over all steps since the last one with <see cref="ShouldLog"/>; <see cref="TokensPerSecond"/> is of this step alone.</summary>
+    public double MeanTokensPerSecond { get; init; }
+
     /// <summary>Null in language modelling.</summary>
     public PreferenceMetrics? Preference { get; init; }
 

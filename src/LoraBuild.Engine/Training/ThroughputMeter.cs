@@ -1,4 +1,4 @@
-// Tokens per second of a step, and the time that the rest will take.
+// Tokens per second of a step and since the last line, and the time that the rest will take.
 namespace LoraBuild.Engine.Training;
 
 /// <summary>Measures for people; nothing that is computed depends on it.</summary>
@@ -7,6 +7,8 @@ internal sealed class ThroughputMeter(TimeProvider clock)
     private readonly long firstStart = clock.GetTimestamp();
     private long stepStart;
     private int steps;
+    private long lineTokens;
+    private double lineSeconds;
 
     public void StepStarts() => stepStart = clock.GetTimestamp();
 
@@ -15,7 +17,19 @@ internal sealed class ThroughputMeter(TimeProvider clock)
     {
         steps++;
         double seconds = clock.GetElapsedTime(stepStart).TotalSeconds;
+        lineTokens += tokens;
+        lineSeconds += seconds;
         return seconds > 0 ? tokens / seconds : 0;
+    }
+
+    /// <summary>Tokens per second of all steps since the last line; evaluations and checkpoints between them do not count.</summary>
+    /// <param name="isLine">The next mean begins after this.</param>
+    public double Mean(bool isLine)
+    {
+        double mean = lineSeconds > 0 ? lineTokens / lineSeconds : 0;
+        if (isLine)
+            (lineTokens, lineSeconds) = (0, 0);
+        return mean;
     }
 
     /// <summary>From all steps so far, evaluations and checkpoints between them included.</summary>

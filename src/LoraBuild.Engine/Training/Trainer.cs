@@ -238,6 +238,7 @@ public sealed class Trainer : IDisposable
         bool shouldLog = done % Math.Max(1, options.LoggingSteps) == 0 || done == plan.TotalSteps;
         StepMetrics result = new(done, plan.TotalSteps, plan.EpochAfter(done), loss, gradNorm, rate, tokens, tokensPerSecond, ProcessMemory.PeakBytes(model.Device), meter.TimeLeft(plan.TotalSteps - done), shouldLog)
         {
+            MeanTokensPerSecond = meter.Mean(shouldLog),
             Preference = objective.TakePreferences(),
             GradientNorms = norms,
         };

@@ -1,5 +1,6 @@
 // Judges each step before its update, and holds the start of an adapter for a run that has no checkpoint yet.
 using System.Globalization;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training;
@@ -32,6 +33,7 @@ internal sealed class TrainingGuard(GuardOptions options) : IDisposable
     public void HoldStart(IReadOnlyList<(string Name, Tensor Value)> parameters)
     {
         using IDisposable noGrad = no_grad();
+        using DisposeScope scope = NewDisposeScope();
         start = [.. parameters.Select(p => p.Value.detach().clone().DetachFromDisposeScope())];
     }
 

@@ -30,7 +30,7 @@ internal sealed class TrainingProgress(IReporter reporter, Func<TrainingResult, 
         reporter.Progress(
             string.Create(
                 CultureInfo.InvariantCulture,
-                $"train: step {step.Step}/{step.TotalSteps}  loss {step.Loss:F4}  rate {step.LearningRate:G3}  {step.TokensPerSecond:N0} tokens/s  {step.PeakMemoryBytes / 1e6:N0} MB  {Clock.Text(step.TimeLeft)} left"),
+                $"train: step {step.Step}/{step.TotalSteps}  loss {step.Loss:F4}  rate {step.LearningRate:G3}  {step.MeanTokensPerSecond:N0} tokens/s  {step.PeakMemoryBytes / 1e6:N0} MB  {Clock.Text(step.TimeLeft)} left"),
             new JsonObject
             {
                 ["stage"] = "train",
@@ -38,7 +38,7 @@ internal sealed class TrainingProgress(IReporter reporter, Func<TrainingResult, 
                 ["steps"] = step.TotalSteps,
                 ["loss"] = double.IsFinite(step.Loss) ? step.Loss : null,
                 ["learning_rate"] = step.LearningRate,
-                ["tokens_per_second"] = step.TokensPerSecond,
+                ["tokens_per_second"] = step.MeanTokensPerSecond,
                 ["peak_memory_bytes"] = step.PeakMemoryBytes,
                 ["seconds_left"] = step.TimeLeft.TotalSeconds,
             });
