@@ -94,6 +94,22 @@ public sealed class TrainingMethodTests : IDisposable
         Assert.Contains("rewards/margins", File.ReadAllText(worker.In("out", "metrics.jsonl")), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("adapter: { target_modules: [q_pro] }", "LB0520", "target_modules")]
+    [InlineData("adapter: { target_modules: [q_proj], modules_to_save: [nope] }", "LB0523", "modules_to_save")]
+    public void A_module_that_is_not_there_is_told_at_its_place_by_plan_and_train(string sections, string code, string key)
+    {
+        WriteRecipe(sections);
+        string[] lines = File.ReadAllLines(worker.In("recipe.yaml"));
+        int line = Array.FindIndex(lines, l => l.Contains(key, StringComparison.Ordinal));
+        string place = $"recipe.yaml({line + 1},{lines[line].IndexOf(key, StringComparison.Ordinal) + key.Length + 3}): error {code}";
+        Outcome plan = worker.Run("", "plan", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), "--json");
+        Assert.Contains(place, (string)Assert.Single(plan.Lines)["problem"]!, StringComparison.Ordinal);
+        Outcome train = worker.Run("", "train", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"));
+        Assert.Equal(1, train.ExitCode);
+        Assert.Contains(place, train.Error, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_profile_says_where_the_time_went()
     {

@@ -113,7 +113,7 @@ public static class TrainOptionsBuilder
         RateFactor = train.Guard.LrFactor,
     };
 
-    private static PreferenceOptions PreferenceOf(PreferenceSection section) => new()
+    internal static PreferenceOptions PreferenceOf(PreferenceSection section) => new()
     {
         Loss = section.Loss switch
         {

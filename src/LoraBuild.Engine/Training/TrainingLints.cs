@@ -8,14 +8,18 @@ namespace LoraBuild.Engine.Training;
 
 /// <param name="Parameters">Of base and adapter; what is usual for large models does not hold for very small ones.</param>
 /// <param name="Units">Documents, rows or pairs of a pass.</param>
-public sealed record LintFacts(long Parameters, int Units, TokenDocuments Train, TokenDocuments? Evaluation);
+public sealed record LintFacts(long Parameters, int Units, TokenDocuments Train, TokenDocuments? Evaluation)
+{
+    /// <summary>Paths of the modules that have an adapter; null: none is trained.</summary>
+    public IReadOnlyList<string>? AdaptedModules { get; init; }
+}
 
 public static class TrainingLints
 {
     private const long SmallModel = 50_000_000;
     private const int SmallSet = 1000;
 
-    /// <summary>Warnings LB0620–LB0629, each at its key.</summary>
+    /// <summary>Warnings LB0619–LB0630, each at its key.</summary>
     public static IEnumerable<Diagnostic> Check(Recipe recipe, LintFacts facts)
     {
         TrainSection train = recipe.Train;
@@ -47,6 +51,10 @@ public static class TrainingLints
         long effective = (long)(train.PerDeviceTrainBatchTokens is null ? train.PerDeviceTrainBatchSize : 1) * train.GradientAccumulationSteps;
         if (effective > facts.Units)
             yield return Warn("LB0629", "train.gradient_accumulation_steps", $"a step takes {effective} {(facts.Train.IsPairs ? "pairs" : "documents or rows")}, and a pass has only {facts.Units}: every pass is one step. Lower gradient_accumulation_steps or per_device_train_batch_size.");
+        if (facts.Train.IsPairs && adapter.InitFrom is not null && TrainOptionsBuilder.PreferenceOf(train.Preference).NeedsReference)
+            yield return Warn("LB0630", "adapter.init_from", $"the reference of {train.Preference.Loss} is the base model without any adapter, not the adapter that training starts from. To compare with that one, merge it first (lorabuild merge) and train a new adapter on the merged model.");
+        foreach ((string key, string why) in IdleSettings.Of(recipe, facts))
+            yield return Warn("LB0619", key, $"{key} changes nothing: {why}.");
 
         Diagnostic Warn(string code, string key, FormattableString message)
         {

@@ -65,7 +65,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
     {
         ModelConfig config = ModelConfig.Load(modelDirectory);
         bool isFull = recipe.Adapter.Type == "none";
-        ParameterCounts counts = isFull ? ParameterCounts.OfFullTraining(config) : ParameterCounts.OfLora(config, LoraOptionsBuilder.From(recipe));
+        ParameterCounts counts = isFull ? ParameterCounts.OfFullTraining(config) : LoraOptionsBuilder.AtKeys(recipe, lora => ParameterCounts.OfLora(config, lora));
         TokenDocuments? tokens = StageTokens.ReadOptional(layout, "train");
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int? steps = tokens is null ? null : BatchPlan.Create([.. Enumerable.Range(0, tokens.Count).Select(i => tokens[i].Length)], options).TotalSteps;

@@ -43,6 +43,29 @@ internal static class LoraOptionsBuilder
         };
     }
 
+    /// <summary>What is wrong with the choice of modules is wrong at a line of the recipe, which the engine does not know.</summary>
+    /// <exception cref="DiagnosticException">What <paramref name="use"/> finds, each with the place of its key.</exception>
+    public static T AtKeys<T>(Recipe recipe, Func<LoraOptions, T> use)
+    {
+        LoraOptions options = From(recipe);
+        try
+        {
+            return use(options);
+        }
+        catch (DiagnosticException e)
+        {
+            throw new DiagnosticException([.. e.Diagnostics.Select(d => d.File is null && recipe.PlaceOf(KeyOf(d.Code)) is var place ? d with { File = place.File, Line = place.Line, Column = place.Column } : d)]);
+        }
+    }
+
+    private static string KeyOf(string code) => code switch
+    {
+        "LB0523" => "adapter.modules_to_save",
+        "LB0527" => "adapter.lora_dropout",
+        "LB0531" => "adapter.init_lora_weights",
+        _ => "adapter.target_modules",
+    };
+
     /// <summary>As PEFT writes it: the hub id (without revision), or the directory's name. Not its path: an adapter is read on other machines.</summary>
     public static string BaseName(string model)
     {

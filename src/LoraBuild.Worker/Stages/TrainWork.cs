@@ -39,7 +39,7 @@ internal static class TrainWork
         using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
         string identity = $"{TrainIdentity.Of(recipe, work.State.Inputs)} {model.Dtype} {compute.Device}";
         TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming, Machine = MemoryLimits.Text(compute.Device) };
-        Lint(recipe, model, train, evaluation, options, work.Reporter);
+        Lint(recipe, model, adapter, train, evaluation, options, work.Reporter);
         using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);
         if (!facts.IsCuda)
@@ -51,31 +51,16 @@ internal static class TrainWork
         CardWork.WriteTrained(work);
     }
 
-    private static void Lint(Recipe recipe, CausalLM model, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, IDiagnosticSink sink)
+    private static void Lint(Recipe recipe, CausalLM model, LoraAdapter? adapter, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, IDiagnosticSink sink)
     {
         long parameters = model.ParameterCount;
-        foreach (Diagnostic finding in TrainingLints.Check(recipe, new LintFacts(parameters, Trainer.UnitsOf(train, options), train, evaluation)))
+        foreach (Diagnostic finding in TrainingLints.Check(recipe, new LintFacts(parameters, Trainer.UnitsOf(train, options), train, evaluation) { AdaptedModules = adapter?.Modules.Select(m => m.Target.Path).ToArray() }))
             sink.Report(finding);
     }
 
     private static LoraAdapter CreateAdapter(Recipe recipe, CausalLM model) => recipe.Adapter.InitFrom is { } directory
         ? LoraAdapter.Load(model, directory, isTrainable: true)
-        : Attach(recipe, model);
-
-    /// <summary>What is wrong with the choice of modules is wrong at a line of the recipe, which the engine does not know.</summary>
-    private static LoraAdapter Attach(Recipe recipe, CausalLM model)
-    {
-        LoraOptions options = LoraOptionsBuilder.From(recipe);
-        try
-        {
-            return LoraAdapter.Attach(model, options);
-        }
-        catch (DiagnosticException e)
-        {
-            RecipePlace place = recipe.PlaceOf("adapter.target_modules");
-            throw new DiagnosticException([.. e.Diagnostics.Select(d => d.File is null ? d with { File = place.File, Line = place.Line, Column = place.Column } : d)]);
-        }
-    }
+        : LoraOptionsBuilder.AtKeys(recipe, options => LoraAdapter.Attach(model, options));
 
     private static void CheckVocabulary(TokenDocuments documents, CausalLM model)
     {
