@@ -88,6 +88,18 @@ public sealed class CheckpointStore(string directory)
         return final;
     }
 
+    /// <summary>A kill just before the last rename leaves a checkpoint that is complete (its state is written last) and has no name yet: it gets it, unless one stands there.</summary>
+    public void NameFinished()
+    {
+        if (!Directory.Exists(directory))
+            return;
+        foreach (string made in Directory.GetDirectories(directory, "." + Prefix + "*.tmp"))
+        {
+            if (ReadState(made) is { } state && !Directory.Exists(PathOf(state.Step)))
+                Directory.Move(made, PathOf(state.Step));
+        }
+    }
+
     /// <summary>Removes checkpoints of other runs and what a kill left of one, then the oldest ones beyond <paramref name="limit"/> (0: none).</summary>
     /// <param name="keepsBest">With a checkpoint stays the one that it names as its best: a run that goes on from it may end there.</param>
     /// <param name="isKept">Steps that stay whatever their age.</param>

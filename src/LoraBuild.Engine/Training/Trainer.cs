@@ -164,6 +164,7 @@ public sealed class Trainer : IDisposable
             return;
         }
 
+        checkpoints.Store.NameFinished();
         IReadOnlyList<TrainingState> found = checkpoints.Store.All();
         List<TrainingState> own = [.. found.Where(s => s.Identity == state.Identity)];
         if (own.FindLast(s => s.Step <= plan.TotalSteps && s.Position == plan.PositionOf(s.Step) && BeganLikeThis(s)) is { } newest)

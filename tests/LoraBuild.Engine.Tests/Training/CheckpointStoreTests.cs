@@ -74,6 +74,30 @@ public sealed class CheckpointStoreTests
     }
 
     [Fact]
+    public void A_checkpoint_that_a_kill_left_without_its_name_gets_it()
+    {
+        using TemporaryDirectory directory = new();
+        CheckpointStore store = new(directory.Path);
+        store.NameFinished();
+        store.Save(State(1), _ => { });
+        store.Save(State(2) with { EvaluatedStep = 2 }, _ => { });
+        string unnamed = Path.Combine(directory.Path, ".step-2.tmp");
+        Directory.Move(store.PathOf(2), unnamed);
+        Directory.CreateDirectory(Path.Combine(directory.Path, ".step-2.old"));
+        Directory.CreateDirectory(Path.Combine(directory.Path, ".step-3.tmp")); // its state was not written yet
+        store.NameFinished();
+        Assert.Equal([State(1), State(2) with { EvaluatedStep = 2 }], store.All());
+
+        store.Save(State(2), _ => { }); // a newer one stands: what is left does not take its place
+        Directory.CreateDirectory(unnamed);
+        File.Copy(Path.Combine(store.PathOf(1), "state.json"), Path.Combine(unnamed, "state.json"));
+        store.NameFinished();
+        store.Prune("run", limit: 0, keepsBest: false, _ => false);
+        Assert.Equal([State(1), State(2)], store.All());
+        Assert.Equal(2, Directory.GetDirectories(directory.Path).Length);
+    }
+
+    [Fact]
     public void Later_checkpoints_of_the_run_go()
     {
         using TemporaryDirectory directory = new();
