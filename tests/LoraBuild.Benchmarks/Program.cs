@@ -3,6 +3,9 @@ using System.Globalization;
 using System.Text.Json;
 using LoraBuild.Benchmarks;
 
+// Shares of sgemm mean nothing where the BLAS is held back.
+if (Environment.GetEnvironmentVariable("OPENBLAS_CORETYPE") is { Length: > 0 } core)
+    Console.Error.WriteLine($"OPENBLAS_CORETYPE={core} is set: OpenBLAS computes with that processor's kernels. Unset it for figures of this one.");
 int threads = Number("--threads", Environment.ProcessorCount);
 switch (args)
 {

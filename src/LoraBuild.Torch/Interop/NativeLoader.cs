@@ -23,14 +23,16 @@ internal static class NativeLoader
 
     private static nint LoadAndSetUp()
     {
-        OpenBlasCore.Set();
         nint library = Load(Candidates(typeof(NativeLoader).Assembly));
 
-        // Debian's libtorch starts with one thread. The function is called by its address: P/Invoke would come back to this resolver.
+        // Debian's libtorch starts with one thread. The functions are called by their addresses: P/Invoke would come back to this resolver.
         unsafe
         {
             var setThreads = (delegate* unmanaged[Cdecl]<int, int>)NativeLibrary.GetExport(library, "lb_set_num_threads");
             _ = setThreads(Environment.ProcessorCount);
+            // Before the first tensor is made.
+            var installAllocator = (delegate* unmanaged[Cdecl]<int>)NativeLibrary.GetExport(library, "lb_allocator_install");
+            _ = installAllocator();
         }
 
         return library;

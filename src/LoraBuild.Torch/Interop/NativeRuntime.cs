@@ -49,6 +49,16 @@ public static class NativeRuntime
     /// <summary>The number of tensor references that the process holds.</summary>
     public static long LiveTensorCount => NativeMethods.lb_live_tensors();
 
+    /// <summary>Bytes of large tensors: those alive, the most that were at once, and the memory that is reserved for them. Zeros where libtorch's own allocator is in use.</summary>
+    public static (long Live, long MostLive, long Reserved) TensorBytes
+    {
+        get
+        {
+            NativeMethods.lb_allocator_state(out long live, out long mostLive, out long reserved);
+            return (live, mostLive, reserved);
+        }
+    }
+
     /// <summary>The most memory that the process ever had resident, in bytes; 0 where the system does not tell.</summary>
     public static long PeakResidentBytes => StatusBytes("VmHWM:");
 

@@ -1,0 +1,174 @@
+// Memory of large tensors. A training step asks for the same sizes at the same places again and again, and malloc answers with a heap that is a third
+// larger than what lives in it. Here freed blocks are kept and given out again, made longer or shorter by moving pages, and what is reserved never
+// exceeds the most that was alive at once. Small tensors stay with libtorch's own allocator.
+#include "common.h"
+
+#include <c10/core/Allocator.h>
+#include <c10/core/CPUAllocator.h>
+
+#if defined(__linux__) && (TORCH_VERSION_MAJOR == 1 || TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4))
+#define LB_HAS_BLOCKS 1
+#include <sys/mman.h>
+
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <unordered_map>
+#endif
+
+#ifdef LB_HAS_BLOCKS
+namespace {
+
+constexpr size_t kLeastBytes = 256 << 10;
+constexpr size_t kPageBytes = 4096;
+
+size_t whole_pages(size_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
+
+struct Blocks {
+    std::mutex lock;
+    std::unordered_map<void*, size_t> used;
+    std::multimap<size_t, char*> kept;
+    size_t live = 0, most_live = 0, reserved = 0;
+
+    // Null: the system has no more.
+    void* take(size_t bytes) {
+        size_t size = whole_pages(bytes);
+        const std::lock_guard<std::mutex> guard(lock);
+        live += size;
+        if (live > most_live) most_live = live;
+        const size_t asked = size;
+        char* block = reuse(size);
+        if (block == nullptr) block = fresh(size);
+        live += size - asked;
+        if (live > most_live) most_live = live;
+        if (block == nullptr) {
+            live -= size;
+            return nullptr;
+        }
+        used.emplace(block, size);
+        return block;
+    }
+
+    // False: it came from elsewhere.
+    bool give_back(void* block) {
+        const std::lock_guard<std::mutex> guard(lock);
+        const auto found = used.find(block);
+        if (found == used.end()) return false;
+        live -= found->second;
+        kept.emplace(found->second, static_cast<char*>(block));
+        used.erase(found);
+        return true;
+    }
+
+private:
+    // A block that is a little too long is given whole, and `size` says so: a rest shorter than any request would be of no use.
+    char* reuse(size_t& size) {
+        const auto larger = kept.lower_bound(size);
+        if (larger != kept.end()) {
+            const auto [whole, block] = *larger;
+            kept.erase(larger);
+            if (whole - size >= kLeastBytes) kept.emplace(whole - size, block + size);
+            else size = whole;
+            return block;
+        }
+        if (kept.empty()) return nullptr;
+        // The longest that is too short: its pages are there already, only the rest comes new.
+        const auto longest = std::prev(kept.end());
+        const auto [part, block] = *longest;
+        kept.erase(longest);
+        make_room(size - part);
+        void* moved = mremap(block, part, size, MREMAP_MAYMOVE);
+        if (moved == MAP_FAILED) {
+            kept.emplace(part, block);
+            return nullptr;
+        }
+        reserved += size - part;
+        return static_cast<char*>(moved);
+    }
+
+    char* fresh(size_t size) {
+        make_room(size);
+        void* block = map(size);
+        if (block == MAP_FAILED) {
+            drop(reserved);
+            block = map(size);
+            if (block == MAP_FAILED) return nullptr;
+        }
+        reserved += size;
+        return static_cast<char*>(block);
+    }
+
+    static void* map(size_t size) { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+
+    void make_room(size_t bytes) {
+        if (reserved + bytes > most_live) drop(reserved + bytes - most_live);
+    }
+
+    // Returns kept memory to the system, the longest blocks first.
+    void drop(size_t bytes) {
+        while (bytes > 0 && !kept.empty()) {
+            const auto longest = std::prev(kept.end());
+            const auto [size, block] = *longest;
+            const size_t part = std::min(size, bytes);
+            kept.erase(longest);
+            munmap(block + (size - part), part);
+            if (part < size) kept.emplace(size - part, block);
+            reserved -= part;
+            bytes -= part;
+        }
+    }
+};
+
+// Never destroyed: tensors may be freed after static objects are.
+Blocks& blocks() {
+    static Blocks* instance = new Blocks();
+    return *instance;
+}
+
+// Of large and of small ones: who asks for memory without its deleter gives it back through the allocator's, whatever its size.
+void release(void* memory) {
+    if (memory != nullptr && !blocks().give_back(memory)) c10::GetDefaultCPUAllocator()->raw_deleter()(memory);
+}
+
+struct BlockAllocator final : c10::Allocator {
+#if TORCH_VERSION_MAJOR == 1
+    c10::DataPtr allocate(size_t bytes) const override { return made(bytes); }
+#else
+    c10::DataPtr allocate(size_t bytes) override { return made(bytes); }
+    void copy_data(void* to, const void* from, size_t bytes) const override { std::memcpy(to, from, bytes); }
+#endif
+    c10::DeleterFnPtr raw_deleter() const override { return &release; }
+
+private:
+    static c10::DataPtr made(size_t bytes) {
+        if (bytes >= kLeastBytes) {
+            if (void* block = blocks().take(bytes)) return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
+        }
+        return c10::GetDefaultCPUAllocator()->allocate(bytes);  // throws, with its own words, when there is none
+    }
+};
+
+}  // namespace
+#endif
+
+// From now on; tensors that are there already keep their memory.
+LB_API int lb_allocator_install() {
+    return guard([] {
+#ifdef LB_HAS_BLOCKS
+        static BlockAllocator allocator;
+        c10::SetCPUAllocator(&allocator, 1);
+#endif
+    });
+}
+
+// Bytes of large tensors now, at most so far, and of the memory that is reserved for them.
+LB_API void lb_allocator_state(int64_t* live, int64_t* most_live, int64_t* reserved) {
+    *live = *most_live = *reserved = 0;
+#ifdef LB_HAS_BLOCKS
+    Blocks& all = blocks();
+    const std::lock_guard<std::mutex> guard(all.lock);
+    *live = static_cast<int64_t>(all.live);
+    *most_live = static_cast<int64_t>(all.most_live);
+    *reserved = static_cast<int64_t>(all.reserved);
+#endif
+}
