@@ -109,7 +109,7 @@ public sealed class CausalLMLossTests
         foreach ((string name, float[] values) in gradients)
         {
             float largest = Math.Max(1, values.Max(Math.Abs));
-            Assert.True(values.Zip(actual[name], (a, b) => Math.Abs(a - b)).Max() <= Tolerance * largest, name);
+            Assert.True(GoldenTensors.LargestDifference(values, actual[name]) <= Tolerance * largest, name);
         }
     }
 
