@@ -108,5 +108,8 @@ void lorabuild::gated_backward(Rows g, Rows gate, Rows up, Rows dgate, Rows dup,
 
 // gate and up [rows, width], fp32 on the CPU, also narrow views of one tensor; act as Act.
 LB_API int lb_gated_activation(Handle gate, Handle up, int64_t act, Handle* out) {
-    return guard([&] { *out = wrap(GatedActivation::apply(get(gate), get(up), act)); });
+    return guard([&] {
+        TORCH_CHECK(is_plain_float(get(gate)) && is_plain_float(get(up)) && get(gate).dim() == 2 && get(up).sizes() == get(gate).sizes(), "a gate ", get(gate).sizes(), " over ", get(up).sizes());
+        *out = wrap(GatedActivation::apply(get(gate), get(up), act));
+    });
 }

@@ -120,6 +120,27 @@ at::Tensor stacked(const Layout& layout, const variable_list& tensors) {
 
 const at::Tensor& at_place(const variable_list& tensors, int64_t place) { return tensors[static_cast<size_t>(place)]; }
 
+// The products below read and write by these shapes alone.
+void check(const Layout& layout, const variable_list& tensors) {
+    for (const at::Tensor& tensor : tensors) TORCH_CHECK(is_plain_float(tensor), "fused linear layers are for fp32 in the processor's memory");
+    const at::Tensor& x = tensors[0];
+    TORCH_CHECK(x.dim() == 2 && (layout.kind != Input::gated_halves || x.size(1) % 2 == 0), "fused linear layers read [rows, in], not ", x.sizes());
+    TORCH_CHECK(layout.has_second == (layout.kind == Input::norm || layout.kind == Input::gated), "a norm needs its weight and a gate its other half; other inputs have none");
+    const int64_t rows = x.size(0), in = width_of(layout, x);
+    if (layout.kind == Input::norm) TORCH_CHECK(tensors[1].numel() == in, "a norm of ", x.sizes(), " with a weight ", tensors[1].sizes());
+    if (layout.kind == Input::gated) TORCH_CHECK(tensors[1].sizes() == x.sizes(), "a gate ", x.sizes(), " over ", tensors[1].sizes());
+    for (const Place& p : layout.places) {
+        const at::Tensor& w = at_place(tensors, p.weight);
+        TORCH_CHECK(w.dim() == 2 && w.size(1) == in && !w.requires_grad(), "a frozen weight [out, ", in, "] is needed, not ", w.sizes());
+        TORCH_CHECK(p.bias < 0 || at_place(tensors, p.bias).numel() == w.size(0), "a bias of ", w.size(0), " is needed");
+        TORCH_CHECK(p.has_adapter() == (p.b >= 0) && (p.has_adapter() || !p.is_dropped()), "an adapter is A and B");
+        if (!p.has_adapter()) continue;
+        const at::Tensor &a = at_place(tensors, p.a), &b = at_place(tensors, p.b);
+        TORCH_CHECK(a.dim() == 2 && a.size(1) == in && b.dim() == 2 && b.size(0) == w.size(0) && b.size(1) == a.size(0), "an adapter ", a.sizes(), ", ", b.sizes(), " on a weight ", w.sizes());
+        TORCH_CHECK(!p.is_dropped() || at_place(tensors, p.mask).sizes() == at::IntArrayRef({rows, in}), "a mask [", rows, ", ", in, "] is needed");
+    }
+}
+
 struct LinearGroup final : torch::autograd::Function<LinearGroup> {
     static variable_list forward(AutogradContext* context, at::TensorList given, const Layout& layout) {
         variable_list tensors(given.begin(), given.end());
@@ -309,7 +330,7 @@ private:
 
 }  // namespace
 
-// Everything is fp32 on the CPU; weights do not require gradients. Fills `count` outputs.
+// Everything is fp32 on the CPU; weights are there and do not require gradients. Fills `count` outputs.
 LB_API int lb_linear_group(const LinearInput* input, const LinearPart* parts, int64_t count, Handle* outputs) {
     return guard([&] {
         Layout layout;
@@ -337,11 +358,12 @@ LB_API int lb_linear_group(const LinearInput* input, const LinearPart* parts, in
             place.scaling = part.scaling;
             place.kept = part.kept;
             place.rank_begin = layout.ranks;
-            place.rank = place.has_adapter() ? get(part.a).size(0) : 0;
+            place.rank = place.has_adapter() && get(part.a).dim() == 2 ? get(part.a).size(0) : 0;
             layout.ranks += place.rank;
             layout.is_stacked = layout.is_stacked && !place.is_dropped();
             layout.places.push_back(place);
         }
+        check(layout, tensors);
         const variable_list results = LinearGroup::apply(at::TensorList(tensors), layout);
         for (int64_t i = 0; i < count; i++) outputs[i] = wrap(results[static_cast<size_t>(i)]);
     });

@@ -142,5 +142,9 @@ void lorabuild::norm_weight_backward(const float* g, const float* x, const float
 
 // x […, width], weight [width], both fp32 on the CPU or of one type on a CUDA device; offset 1 for Gemma's (1 + w), else 0.
 LB_API int lb_rms_norm(Handle x, Handle weight, double eps, double offset, Handle* out) {
-    return guard([&] { *out = wrap(RmsNorm::apply(get(x), get(weight), eps, offset)); });
+    return guard([&] {
+        TORCH_CHECK(get(x).dim() > 0 && get(weight).numel() == get(x).size(-1), "a norm of ", get(x).sizes(), " with a weight ", get(weight).sizes());
+        TORCH_CHECK(get(x).is_cuda() || (is_plain_float(get(x)) && is_plain_float(get(weight))), "the norm is for fp32 in the processor's memory");
+        *out = wrap(RmsNorm::apply(get(x), get(weight), eps, offset));
+    });
 }

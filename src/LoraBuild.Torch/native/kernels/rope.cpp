@@ -72,5 +72,11 @@ struct Rope final : torch::autograd::Function<Rope> {
 
 // x [P, heads, headDim] fp32 on the CPU or of a type of the CUDA kernels, rows and heads at any stride; cos and sin [P, 1, half] in its type, 2 · half ≤ headDim.
 LB_API int lb_rope(Handle x, Handle cosines, Handle sines, Handle* out) {
-    return guard([&] { *out = wrap(Rope::apply(get(x), get(cosines), get(sines))); });
+    return guard([&] {
+        const at::Tensor &rows = get(x), &c = get(cosines), &s = get(sines);
+        TORCH_CHECK(rows.dim() == 3 && c.dim() > 0 && 2 * c.size(-1) <= rows.size(2) && c.numel() == rows.size(0) * c.size(-1) && s.sizes() == c.sizes(), "a rotation of ", rows.sizes(), " by angles ", c.sizes(), " and ",
+                    s.sizes());
+        TORCH_CHECK(rows.is_cuda() || (is_plain_float(rows) && is_plain_float(c) && is_plain_float(s)), "the rotation is for fp32 in the processor's memory");
+        *out = wrap(Rope::apply(rows, c, s));
+    });
 }

@@ -119,11 +119,12 @@ LB_CLONES void decode_float16(const uint16_t* stored, float* out, int64_t count)
     }
 }
 
-// To the nearest bf16, ties to even, kept as fp32. Weights and activations are finite.
+// To the nearest bf16, ties to even, kept as fp32. Rounding would carry some NaN into the sign; they stay NaN, since training is judged by them.
 LB_CLONES void round_to_bf16(const float* in, float* out, int64_t count) {
     for (int64_t i = 0; i < count; i++) {
         const uint32_t bits = to_bits(in[i]);
-        out[i] = from_bits((bits + 0x7fffu + ((bits >> 16) & 1u)) & 0xffff0000u);
+        const uint32_t rounded = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x00400000u : bits + 0x7fffu + ((bits >> 16) & 1u);
+        out[i] = from_bits(rounded & 0xffff0000u);
     }
 }
 
@@ -291,6 +292,7 @@ LB_API int lb_frozen_weight_rows(FrozenWeight* weight, int64_t first, int64_t co
 LB_API int lb_tiled_linear(FrozenWeight* weight, Handle x, Handle bias, Handle* out) {
     return guard([&] {
         TORCH_CHECK(get(x).dim() == 2 && get(x).size(1) == weight->info.columns, "a product of ", get(x).sizes(), " with a weight [", weight->info.rows, ", ", weight->info.columns, "]");
+        TORCH_CHECK(get(x).device().is_cpu() && get(x).is_floating_point() && (bias == nullptr || get(bias).numel() == weight->info.rows), "a product on ", get(x).device(), " of ", get(x).scalar_type(), " with ", weight->info.rows, " rows and a bias");
         c10::raw::intrusive_ptr::incref(weight);
         at::Tensor y = TiledLinear::apply(get(x), WeightPointer::reclaim(weight));
         if (bias != nullptr) y = y.add_(get(bias));
