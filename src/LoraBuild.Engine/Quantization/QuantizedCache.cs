@@ -1,8 +1,10 @@
-// Compressed weights on disk, found by what they were made from: a second start maps them instead of making them again.
+// Compressed weights on disk, found by what they were made from: a second start maps them instead of making them again, once their checksum is right.
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Engine.Quantization;
 
@@ -12,6 +14,7 @@ namespace LoraBuild.Engine.Quantization;
 public sealed record QuantizedCache(string Directory, string BaseIdentity)
 {
     private const string IdentityKey = "lorabuild.identity";
+    private const string ChecksumKey = "lorabuild.crc32c";
 
     /// <summary>The weights that were written for these settings; null: none, or a damaged file, which is made again.</summary>
     internal ModelFiles? Open(QuantizationOptions options)
@@ -22,7 +25,8 @@ public sealed record QuantizedCache(string Directory, string BaseIdentity)
         try
         {
             ModelFiles files = ModelFiles.Open(folder);
-            if (files.Files[0].Metadata.GetValueOrDefault(IdentityKey) == Identity(options))
+            IReadOnlyDictionary<string, string> told = files.Files[0].Metadata;
+            if (told.GetValueOrDefault(IdentityKey) == Identity(options) && told.GetValueOrDefault(ChecksumKey) == Checksum(files))
                 return files;
             files.Dispose();
         }
@@ -38,9 +42,28 @@ public sealed record QuantizedCache(string Directory, string BaseIdentity)
     internal void Write(QuantizationOptions options, IReadOnlyList<TensorToWrite> tensors)
     {
         string folder = FolderOf(options);
-        SafetensorsWriter.Write(Path.Combine(folder, ModelFiles.SingleFileName), tensors, new Dictionary<string, string> { ["format"] = "pt", [IdentityKey] = Identity(options) });
+        Dictionary<string, string> metadata = new() { ["format"] = "pt", [IdentityKey] = Identity(options), [ChecksumKey] = Checksum(tensors.Select(t => (t.Name, t.WriteBytes))) };
+        SafetensorsWriter.Write(Path.Combine(folder, ModelFiles.SingleFileName), tensors, metadata);
         foreach (string other in System.IO.Directory.GetDirectories(Directory).Where(d => d != folder))
             System.IO.Directory.Delete(other, recursive: true);
+    }
+
+    /// <summary>Every code is possible, so damaged ones would train and answer without a word. Reading them brings into the page cache what the first step needs anyway.</summary>
+    private static string Checksum(ModelFiles files)
+    {
+        string checksum = Checksum(files.Tensors.Keys.Select(n => (n, (Action<Stream>)(stream => files.FileOf(n).CopyTo(n, stream)))));
+        foreach (string name in files.Tensors.Keys)
+            files.FileOf(name).Forget(files.Tensors[name], 0, files.Tensors[name].ByteLength);
+        return checksum;
+    }
+
+    private static string Checksum(IEnumerable<(string Name, Action<Stream> WriteBytes)> tensors)
+    {
+        Crc32C crc = new();
+        using Stream stream = crc.AsStream();
+        foreach ((_, Action<Stream> write) in tensors.OrderBy(t => t.Name, StringComparer.Ordinal))
+            write(stream);
+        return crc.Value.ToString("x8", CultureInfo.InvariantCulture);
     }
 
     private string FolderOf(QuantizationOptions options) => Path.Combine(Path.GetFullPath(Directory), Identity(options)[..32]);

@@ -65,6 +65,13 @@ public sealed class QuantizedLoadingTests
         File.WriteAllBytes(first, File.ReadAllBytes(first)[..^100]);
         Assert.Equal(expected, LogitsOf(model.Path, options));
 
+        byte[] whole = File.ReadAllBytes(first);
+        byte[] flipped = [.. whole];
+        flipped[^(flipped.Length / 2)] ^= 0x10; // another code, as good as the right one for every other check
+        File.WriteAllBytes(first, flipped);
+        Assert.Equal(expected, LogitsOf(model.Path, options));
+        Assert.Equal(whole, File.ReadAllBytes(first));
+
         LogitsOf(model.Path, options with { HasDoubleQuantization = false });
         string second = Assert.Single(Directory.GetFiles(cache.Path, "*", SearchOption.AllDirectories));
         Assert.NotEqual(first, second);

@@ -1,6 +1,7 @@
 // TFRecord, the framing of event files: length, CRC of the length, data, CRC of the data; all little-endian.
 using System.Buffers.Binary;
 using System.Numerics;
+using LoraBuild.Core.IO;
 
 namespace LoraBuild.Core.Formats.TensorBoard;
 
@@ -45,12 +46,6 @@ public static class TfRecords
     /// <summary>CRC-32C (Castagnoli), rotated and shifted so that a CRC over data that hold CRCs stays a good one.</summary>
     public static uint MaskedCrc(ReadOnlySpan<byte> data)
     {
-        uint crc = uint.MaxValue;
-        for (; data.Length >= 8; data = data[8..])
-            crc = BitOperations.Crc32C(crc, BinaryPrimitives.ReadUInt64LittleEndian(data));
-        foreach (byte value in data)
-            crc = BitOperations.Crc32C(crc, value);
-        crc = ~crc;
-        return BitOperations.RotateRight(crc, 15) + MaskDelta;
+        return BitOperations.RotateRight(Crc32C.Of(data), 15) + MaskDelta;
     }
 }
