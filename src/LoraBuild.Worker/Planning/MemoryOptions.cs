@@ -15,14 +15,14 @@ internal static class MemoryOptions
     /// <summary>As it is, each change that is not made yet by itself, and all of them together.</summary>
     public static IReadOnlyList<MemoryOption> Of(Recipe recipe, TrainingMemory memory)
     {
-        IReadOnlyList<(string Change, Func<Recipe, Recipe> Apply)> changes = [.. Changes(recipe)];
+        IReadOnlyList<(string Change, Func<Recipe, Recipe> Apply)> changes = [.. Changes(recipe, memory.IsStoredQuantized)];
         List<MemoryOption> options = [new(AsItIs, memory.Of(recipe)), .. changes.Select(c => new MemoryOption(c.Change, memory.Of(c.Apply(recipe))))];
         if (changes.Count > 1)
             options.Add(new MemoryOption("all of these", memory.Of(changes.Aggregate(recipe, (changed, c) => c.Apply(changed)))));
         return options;
     }
 
-    private static IEnumerable<(string Change, Func<Recipe, Recipe> Apply)> Changes(Recipe recipe)
+    private static IEnumerable<(string Change, Func<Recipe, Recipe> Apply)> Changes(Recipe recipe, bool isStoredQuantized)
     {
         TrainSection train = recipe.Train;
         if (train.PerDeviceTrainBatchTokens is int tokens && tokens > recipe.Template.MaxLength)
@@ -40,7 +40,7 @@ internal static class MemoryOptions
 
         if (!train.GradientCheckpointing)
             yield return ("train.gradient_checkpointing: true", r => r with { Train = r.Train with { GradientCheckpointing = true } });
-        if (recipe.Base.Quantization == "none" && recipe.Adapter.Type != "none" && recipe.Base.Weights != "random")
+        if (!isStoredQuantized && recipe.Base.Quantization == "none" && recipe.Adapter.Type != "none" && recipe.Base.Weights != "random")
             yield return ("base.quantization: nf4", r => r with { Base = r.Base with { Quantization = "nf4" } });
         if (train.Optim == "adamw")
             yield return ("train.optim: adamw_8bit", r => r with { Train = r.Train with { Optim = "adamw_8bit" } });

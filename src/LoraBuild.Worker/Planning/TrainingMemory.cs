@@ -1,5 +1,6 @@
 // From a recipe, and what is known of its model and data, to the memory that training will need.
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Planning;
@@ -32,12 +33,20 @@ internal sealed class TrainingMemory
 
     private readonly MemoryFacts facts;
     private readonly DecoderSpec spec;
+    private readonly PackedWeight? stored; // one of those that the files hold quantised
 
     public TrainingMemory(MemoryFacts facts)
     {
         this.facts = facts;
         spec = DecoderFamilies.Describe(facts.Config);
+        if (!ModelFiles.Exist(facts.ModelDirectory))
+            return;
+        using ModelFiles files = ModelFiles.Open(facts.ModelDirectory);
+        stored = files.Tensors.Keys.Select(n => PackedWeight.Find(files, n)).FirstOrDefault(w => w is not null);
     }
+
+    /// <summary>The files hold weights in bitsandbytes' codes, and so does memory, whatever the recipe says of quantising.</summary>
+    public bool IsStoredQuantized => stored is not null;
 
     public MemoryPlan Of(Recipe recipe) => MemoryPlanner.Plan(Question(recipe));
 
@@ -47,7 +56,10 @@ internal sealed class TrainingMemory
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int plain = WidthOf(facts.Dtype ?? DtypeOf(recipe.Base.Dtype) ?? (facts.IsCuda ? facts.Config.Dtype ?? TensorDtype.F32 : TensorDtype.F32));
         bool isHeldAsStored = recipe.Base.WeightsInMemory == "stored";
-        WeightHolding weights = new(isHeldAsStored ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : plain, QuantizationOf(recipe), recipe.Base.DoubleQuant) { OtherBytes = plain };
+        PackedWeight? kept = recipe.Base.Weights == "random" ? null : stored;
+        WeightQuantization quantization = kept is null ? QuantizationOf(recipe) : kept.Code == WeightCode.Int8 ? WeightQuantization.Int8 : WeightQuantization.FourBit;
+        bool isDouble = kept is null ? recipe.Base.DoubleQuant : kept.Nested is not null;
+        WeightHolding weights = new(isHeldAsStored ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : plain, quantization, isDouble) { OtherBytes = plain };
         bool isFused = KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float);
         return new MemoryQuestion
         {
@@ -56,10 +68,10 @@ internal sealed class TrainingMemory
             Trained = isFull ? TrainedTensors.OfFullTraining(spec) : TrainedTensors.OfLora(spec, LoraOptionsBuilder.From(recipe)),
             TrainedBytes = isFull ? plain : sizeof(float),
             Optimizer = new OptimizerMemory(options.Optimizer, options.SgdMomentum > 0, PagedBeyond: options.IsStatePaged ? options.ResidentStateBytes : null),
-            Kernels = KernelTraits.Own(spec, isFused, hasFusedLinears: recipe.Adapter.Type == "lora" && recipe.Base.Quantization == "none" && weights.PlainBytes == sizeof(float)),
+            Kernels = KernelTraits.Own(spec, isFused, hasFusedLinears: recipe.Adapter.Type == "lora" && quantization == WeightQuantization.None && weights.PlainBytes == sizeof(float)),
             Batch = LargestBatch.OfTraining(spec, facts.Train, options),
             Evaluation = LargestBatch.OfEvaluation(spec, facts.Evaluation, options.EvaluationBatchTokens),
-            ComputeBytes = recipe.Base.Quantization == "none" ? plain : WidthOf(DtypeOf(recipe.Base.ComputeDtype) ?? TensorDtype.F32),
+            ComputeBytes = quantization == WeightQuantization.None ? plain : WidthOf(DtypeOf(recipe.Base.ComputeDtype) ?? TensorDtype.F32),
             Recomputation = !options.GradientCheckpointing ? Recomputation.None : options.ActivationOffloading ? Recomputation.LayersOffloaded : Recomputation.Layers,
             LoraDropout = isFull ? 0 : recipe.Adapter.LoraDropout,
             ConvertedFileBytes = ConvertedBytes(recipe, weights),
@@ -75,7 +87,7 @@ internal sealed class TrainingMemory
             return 0;
         using ModelFiles files = ModelFiles.Open(facts.ModelDirectory);
         bool isCopied = recipe.Adapter.Type == "none";
-        return files.Tensors.Values.Where(t => isCopied || t.Dtype.ByteSize() != weights.PlainBytes).Sum(t => t.ByteLength);
+        return files.Tensors.Values.Where(t => t.Dtype.IsFloat() && (isCopied || t.Dtype.ByteSize() != weights.PlainBytes)).Sum(t => t.ByteLength);
     }
 
     private static WeightQuantization QuantizationOf(Recipe recipe) => recipe.Base.Quantization switch

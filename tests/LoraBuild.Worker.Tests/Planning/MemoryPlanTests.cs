@@ -3,6 +3,8 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 
 namespace LoraBuild.Worker.Tests.Planning;
 
@@ -26,6 +28,30 @@ public sealed class MemoryPlanTests : IDisposable
         string text = Ok("plan").Output;
         Assert.Contains("predicted peak memory:", text, StringComparison.Ordinal);
         Assert.Contains("with train.gradient_checkpointing: true", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Weights_that_the_files_hold_quantised_are_planned_as_codes_and_not_quantised_again()
+    {
+        Write("");
+        JsonNode asked = JsonNode.Parse(Ok("plan", "--json", "--set", "base.quantization=nf4").Output)!;
+        List<TensorToWrite> tensors = [];
+        using (ModelFiles files = ModelFiles.Open(worker.In("model")))
+        {
+            foreach ((string name, TensorEntry entry) in files.Tensors)
+            {
+                float[] values = files.ReadFloat32(name);
+                tensors.AddRange(name.EndsWith("_proj.weight", StringComparison.Ordinal)
+                    ? PackedArrays.Encode(WeightCode.Nf4, values, entry.Shape, 64, true).ToWrite(name, TensorDtype.BF16)
+                    : [TensorToWrite.FromFloat32(name, entry.Shape, values)]);
+            }
+        }
+
+        SafetensorsWriter.Write(worker.In("model", "model.safetensors"), tensors);
+        JsonNode plan = JsonNode.Parse(Ok("plan", "--json").Output)!;
+        Assert.Equal((long)asked["memory_bytes"]!["weights"]!, (long)plan["memory_bytes"]!["weights"]!);
+        Assert.Equal((long)asked["peak_memory_bytes"]!, (long)plan["peak_memory_bytes"]!);
+        Assert.DoesNotContain(plan["memory_options"]!.AsArray(), o => ((string)o!["change"]!).Contains("quantization", StringComparison.Ordinal));
     }
 
     [Fact]
