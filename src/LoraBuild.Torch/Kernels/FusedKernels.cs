@@ -5,8 +5,8 @@ using static TorchSharp.torch;
 namespace LoraBuild.Torch.Kernels;
 
 /// <summary>
-/// Differentiable functions over fp32 tensors in the processor's memory. Each saves for the backward pass only what it must. Results depend on the
-/// number of threads in none of them; they differ from the same arithmetic in tensor calls by rounding.
+/// Differentiable functions over fp32 tensors in the processor's memory. Each saves for the backward pass only what it must. They differ from
+/// the same arithmetic in tensor calls by rounding; the number of threads changes no bit but where the libraries of matrix products sum in another order.
 /// </summary>
 public static class FusedKernels
 {

@@ -35,8 +35,15 @@ public sealed class KernelEdgeTests
         }
     }
 
+    /// <summary>Not those with matrix products: OpenBLAS sums in another order on another number of threads.</summary>
     [Theory]
-    [MemberData(nameof(Kernels))]
+    [InlineData("norm")]
+    [InlineData("rope")]
+    [InlineData("silu")]
+    [InlineData("gelu")]
+    [InlineData("gelu-tanh")]
+    [InlineData("attention")]
+    [InlineData("attention-cap")]
     public void One_thread_and_several_give_the_same_bits(string kernel)
     {
         int threads = get_num_threads();
