@@ -1,4 +1,5 @@
 // Brings the linear weights of a decoder's layers into memory as codes: those of a quantised checkpoint, of the cache, or made from the model's own as they are read.
+using System.Globalization;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Formats.BitsAndBytes;
@@ -20,7 +21,7 @@ internal sealed class QuantizedLoader : IDisposable
     /// <param name="options">Null: only what is stored quantised is held so.</param>
     /// <param name="names">All weights to encode, by their names in the files; not those that are stored quantised.</param>
     /// <param name="maps">Of the files.</param>
-    /// <exception cref="DiagnosticException">LB0414: a quantised weight is damaged.</exception>
+    /// <exception cref="DiagnosticException">LB0414: a quantised weight is damaged. LB0515: one to encode is not finite.</exception>
     public QuantizedLoader(ModelFiles files, QuantizationOptions? options, IReadOnlyList<string> names, ScalarType computeType, Device device, MappedTensors maps)
     {
         this.files = files;
@@ -75,7 +76,15 @@ internal sealed class QuantizedLoader : IDisposable
     {
         SafetensorsFile file = files.FileOf(name);
         TensorEntry entry = files.Tensors[name];
-        PackedArrays packed = PackedArrays.Encode(options!.Code, file.ReadFloat32(name), entry.Shape, options.BlockSize, options.HasDoubleQuantization);
+        float[] values = file.ReadFloat32(name);
+        int odd = Array.FindIndex(values, v => !float.IsFinite(v));
+        if (odd >= 0)
+        {
+            throw new DiagnosticException(
+                "LB0515", string.Create(CultureInfo.InvariantCulture, $"the weight '{name}' has {values[odd]} at number {odd}, and no code stands for that: only finite weights can be quantised. Fetch the model again, or take another one"), file.Path);
+        }
+
+        PackedArrays packed = PackedArrays.Encode(options!.Code, values, entry.Shape, options.BlockSize, options.HasDoubleQuantization);
         file.Forget(entry, 0, entry.ByteLength);
         return packed;
     }

@@ -102,6 +102,30 @@ public sealed class QuantizedLoadingTests
         string Code(LoadOptions options) => Assert.Throws<DiagnosticException>(() => CausalLM.Load(stored.Path, options)).Diagnostics[0].Code;
     }
 
+    [Theory]
+    [InlineData(WeightCode.Nf4)]
+    [InlineData(WeightCode.Int8)]
+    public void Weights_that_are_not_finite_are_told_and_not_hidden_by_codes(WeightCode code)
+    {
+        using TemporaryDirectory original = GgufModels.Materialise("llama-tied");
+        using TemporaryDirectory damaged = new();
+        foreach (string file in Directory.GetFiles(original.Path).Where(f => !f.EndsWith(".safetensors", StringComparison.Ordinal)))
+            File.Copy(file, Path.Combine(damaged.Path, Path.GetFileName(file)));
+        const string Name = "model.layers.0.mlp.up_proj.weight";
+        using (ModelFiles files = ModelFiles.Open(original.Path))
+        {
+            float[] values = files.ReadFloat32(Name);
+            values[7] = float.NaN;
+            SafetensorsWriter.Write(Path.Combine(damaged.Path, ModelFiles.SingleFileName), [.. files.Tensors.Keys.Select(n => n == Name
+                ? TensorToWrite.FromFloat32(n, files.Tensors[n].Shape, values)
+                : TensorToWrite.CopyOf(files.FileOf(n), n))]);
+        }
+
+        DiagnosticException told = Assert.Throws<DiagnosticException>(() => LogitsOf(damaged.Path, new QuantizationOptions { Code = code }));
+        Assert.Equal("LB0515", told.Diagnostics[0].Code);
+        Assert.Contains("number 7", told.Diagnostics[0].Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Weights_in_their_stored_type_give_the_logits_of_widened_ones()
     {
