@@ -30,15 +30,15 @@ public sealed class MemoryLimitTests : IDisposable
         foreach (string file in Directory.EnumerateFiles(fixture))
             File.Copy(file, Path.Combine(In("model"), Path.GetFileName(file)));
         JsonObject config = JsonNode.Parse(File.ReadAllText(In("model", "config.json")))!.AsObject();
-        (config["hidden_size"], config["num_hidden_layers"], config["intermediate_size"], config["max_position_embeddings"]) = (128, 12, 512, 8192);
+        (config["hidden_size"], config["num_hidden_layers"], config["intermediate_size"], config["max_position_embeddings"]) = (128, 12, 512, 32768);
         (config["num_attention_heads"], config["num_key_value_heads"], config["head_dim"]) = (4, 4, 32);
         File.WriteAllText(In("model", "config.json"), config.ToJsonString());
         WriteData("data.jsonl", Enumerable.Repeat(500, 16));
         WriteRecipe("recipe.yaml", "data.jsonl", 512, batchSize: 4);
 
         // Steps 1 and 2 are short documents, step 3 is one that no recomputation makes fit.
-        WriteData("long.jsonl", [40, 40, 6000, 40]);
-        WriteRecipe("long.yaml", "long.jsonl", 8192, batchSize: 1);
+        WriteData("long.jsonl", [40, 40, 24_000, 40]);
+        WriteRecipe("long.yaml", "long.jsonl", 32768, batchSize: 1);
     }
 
     [LinuxFact]

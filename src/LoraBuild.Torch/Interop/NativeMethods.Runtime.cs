@@ -96,5 +96,8 @@ internal static partial class NativeMethods
     internal static partial int lb_zero_grad(TensorHandle parameter, int setToNone);
 
     [LibraryImport(Library)]
+    internal static partial void lb_allocator_trim();
+
+    [LibraryImport(Library)]
     internal static partial void lb_allocator_state(out long live, out long mostLive, out long reserved);
 }

@@ -59,6 +59,9 @@ public static class NativeRuntime
         }
     }
 
+    /// <summary>Returns to the system what is reserved for large tensors and not in use; the most that was alive counts from now.</summary>
+    public static void TrimTensorMemory() => NativeMethods.lb_allocator_trim();
+
     /// <summary>The most memory that the process ever had resident, in bytes; 0 where the system does not tell.</summary>
     public static long PeakResidentBytes => StatusBytes("VmHWM:");
 

@@ -5,6 +5,7 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
 
 #if defined(__linux__) && (TORCH_VERSION_MAJOR == 1 || TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4))
 #define LB_HAS_BLOCKS 1
@@ -21,6 +22,10 @@ namespace {
 
 constexpr size_t kLeastBytes = 256 << 10;
 constexpr size_t kPageBytes = 4096;
+
+// What must be left beside a block: where the address space is limited, a tensor is refused, which a caller can mend, before the small requests of
+// others fail, which ends the process (OpenBLAS's work space, the runtime's).
+constexpr size_t kSpareBytes = 48 << 20;
 
 size_t whole_pages(size_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes; }
 
@@ -60,6 +65,13 @@ struct Blocks {
         return true;
     }
 
+    // Returns what is kept to the system; the most that was alive counts from now.
+    void trim() {
+        const std::lock_guard<std::mutex> guard(lock);
+        drop(reserved);
+        most_live = live;
+    }
+
 private:
     // A block that is a little too long is given whole, and `size` says so: a rest shorter than any request would be of no use.
     char* reuse(size_t& size) {
@@ -83,6 +95,10 @@ private:
             return nullptr;
         }
         reserved += size - part;
+        if (!has_spare()) {
+            kept.emplace(size, static_cast<char*>(moved));
+            return nullptr;
+        }
         return static_cast<char*>(moved);
     }
 
@@ -98,7 +114,16 @@ private:
         return static_cast<char*>(block);
     }
 
-    static void* map(size_t size) { return mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }
+    static void* map(size_t size) {
+        void* block = mmap(nullptr, size + kSpareBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block != MAP_FAILED) munmap(static_cast<char*>(block) + size, kSpareBytes);
+        return block;
+    }
+
+    static bool has_spare() {
+        void* spare = map(0);
+        return spare != MAP_FAILED;
+    }
 
     void make_room(size_t bytes) {
         if (reserved + bytes > most_live) drop(reserved + bytes - most_live);
@@ -141,10 +166,11 @@ struct BlockAllocator final : c10::Allocator {
 
 private:
     static c10::DataPtr made(size_t bytes) {
-        if (bytes >= kLeastBytes) {
-            if (void* block = blocks().take(bytes)) return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
-        }
-        return c10::GetDefaultCPUAllocator()->allocate(bytes);  // throws, with its own words, when there is none
+        if (bytes < kLeastBytes) return c10::GetDefaultCPUAllocator()->allocate(bytes);
+        void* block = blocks().take(bytes);
+        // OutOfMemory in the engine knows the sentence.
+        TORCH_CHECK(block != nullptr, "no memory is left for tensors: tried to allocate ", bytes, " bytes");
+        return {block, block, &release, c10::Device(c10::DeviceType::CPU)};
     }
 };
 
@@ -159,6 +185,12 @@ LB_API int lb_allocator_install() {
         c10::SetCPUAllocator(&allocator, 1);
 #endif
     });
+}
+
+LB_API void lb_allocator_trim() {
+#ifdef LB_HAS_BLOCKS
+    blocks().trim();
+#endif
 }
 
 // Bytes of large tensors now, at most so far, and of the memory that is reserved for them.

@@ -54,7 +54,7 @@ internal static class LoraOptionsBuilder
         }
         catch (DiagnosticException e)
         {
-            throw new DiagnosticException([.. e.Diagnostics.Select(d => d.File is null && recipe.PlaceOf(KeyOf(d.Code)) is var place ? d with { File = place.File, Line = place.Line, Column = place.Column } : d)]);
+            throw new DiagnosticException([.. e.Diagnostics.Select(d => d.File is null && d.Code.StartsWith("LB05", StringComparison.Ordinal) && recipe.PlaceOf(KeyOf(d.Code)) is var place ? d with { File = place.File, Line = place.Line, Column = place.Column } : d)]);
         }
     }
 

@@ -32,7 +32,7 @@ internal static class TrainWork
 
         MachineMemory machine = MachineMemory.OfThisMachine;
         MemoryFacts facts = compute.Facts(ModelConfig.Load(modelDirectory), modelDirectory, train, evaluation, machine.ResidentBytes);
-        MemoryPlan plan = MemoryCheck.Require(recipe, new TrainingMemory(facts), facts.IsCuda ? null : machine.Available());
+        MemoryPlan plan = LoraOptionsBuilder.AtKeys(recipe, _ => MemoryCheck.Require(recipe, new TrainingMemory(facts), facts.IsCuda ? null : machine.Available()));
 
         using CausalLM model = CausalLM.Load(modelDirectory, BaseModelOptions.Of(work, compute) with { RequiresGrad = isFull });
         CheckVocabulary(train, model);

@@ -10,6 +10,7 @@ public static partial class OutOfMemory
 {
     private static readonly string[] Sentences =
     [
+        "no memory is left for tensors", // our own allocator of large tensors
         "DefaultCPUAllocator: can't allocate memory", // c10/core/impl/alloc_cpu.cpp, Linux
         "DefaultCPUAllocator: not enough memory", // the same, Windows
         "CUDA out of memory", // c10/cuda/CUDACachingAllocator.cpp
