@@ -21,7 +21,6 @@ namespace LoraBuild.Engine.Training;
 public sealed class Trainer : IDisposable
 {
     private const string PagedStateFile = "optimizer-state.paged";
-    private const string GuardAdvice = "Lower train.learning_rate, add warmup, or hold the weights in float32 (base.dtype).";
 
     private readonly CausalLM model;
     private readonly LoraAdapter? adapter;
@@ -41,6 +40,7 @@ public sealed class Trainer : IDisposable
     private readonly NeftuneNoise? noise;
     private readonly FittedSteps steps;
     private readonly TrainingGuard guard;
+    private readonly Recovery recovery;
     private readonly string identity;
     private TrainingState state;
     private TrainingState? savedState;
@@ -70,6 +70,7 @@ public sealed class Trainer : IDisposable
         steps = new FittedSteps(model, adapter, noise, objective, optimizer, options, outputDirectory, identity, observer);
         state = InitialState();
         guard = new TrainingGuard(options.Guard);
+        recovery = new Recovery(options.Guard, parameters, optimizer, checkpoints, observer);
     }
 
     private bool HasStoppedEarly => options.EarlyStoppingPatience is { } patience && state.EvaluationsWithoutImprovement >= patience;
@@ -129,7 +130,7 @@ public sealed class Trainer : IDisposable
         model.InputNoise = null;
         noise?.Dispose();
         steps.Dispose();
-        guard.Dispose();
+        recovery.Dispose();
     }
 
     private TrainingResult Run(TrainingDataSummary summary, CancellationToken cancellation)
@@ -137,7 +138,7 @@ public sealed class Trainer : IDisposable
         if (plan.TotalSteps < 1)
             throw new DiagnosticException("LB0606", $"train.num_train_epochs {options.NumTrainEpochs} of {plan.StepsPerEpoch} optimizer steps gives no step. Raise it, or set train.max_steps.");
         if (options.Guard.OnNan == OnNan.Rollback && adapter is not null)
-            guard.HoldStart(parameters); // also of a run that goes on: it may have to go back as far as the one that was killed
+            recovery.HoldStart(); // also of a run that goes on: it may have to go back as far as the one that was killed
         Resume();
         steps.Begin(state.Step > 0 ? state : null, plan);
         observer.Started(Describe(summary));
@@ -256,49 +257,16 @@ public sealed class Trainer : IDisposable
         state = state with { RecentLosses = guard.Remember(state.RecentLosses, loss) };
     }
 
-    /// <summary>What the recipe says about a bad step. True: the run stands at an earlier step; false: the step counts as done, without an update.</summary>
-    /// <param name="what">Step, finding and documents, as a sentence.</param>
-    /// <param name="isUpdated">The weights themselves are bad: there is nothing left to skip.</param>
-    /// <exception cref="DiagnosticException">LB0603: stop, too many, or nothing to go back to.</exception>
+    /// <summary>Does what the recipe says about a bad step (see <see cref="Recovery.Intervene"/>). True: the run stands at an earlier step; false: the step counts as done, without an update.</summary>
     private bool Intervene(string what, bool isUpdated, MetricsLog metrics)
     {
-        GuardOptions policy = options.Guard;
-        int count = state.Interventions + 1;
-        if (policy.OnNan == OnNan.Stop || (policy.OnNan == OnNan.Skip && isUpdated))
-            throw new DiagnosticException("LB0603", $"{what} {GuardAdvice}");
-        if (count > policy.MostInterventions)
-            throw new DiagnosticException("LB0603", $"{what} This is bad step number {count}, and train.guard.max_interventions is {policy.MostInterventions}. {GuardAdvice}");
-        if (policy.OnNan == OnNan.Skip)
-        {
-            state = state with { Interventions = count };
-            observer.Report(Diagnostic.Warning("LB0616", $"{what} The step is skipped ({count} of {policy.MostInterventions})."));
+        (state, bool isBack) = recovery.Intervene(what, isUpdated, state, InitialState());
+        if (!isBack)
             return false;
-        }
-
-        GoBack(what, count, metrics);
-        return true;
-    }
-
-    /// <summary>To the newest checkpoint before the place where the run stands: one of that place has the very weights that the step was bad with, and from it would be so again.</summary>
-    /// <exception cref="DiagnosticException">LB0603: there is none.</exception>
-    private void GoBack(string what, int count, MetricsLog metrics)
-    {
-        TrainingState? back = checkpoints.Store.All().LastOrDefault(s => s.Identity == state.Identity && s.Step < state.Step);
-        if (back is not null)
-            checkpoints.Load(back.Step);
-        else if (guard.RestoreStart(parameters))
-            optimizer.Reset();
-        else
-            throw new DiagnosticException("LB0603", $"{what} There is no earlier checkpoint to go back to; set train.save_steps lower. {GuardAdvice}");
-        int from = back?.Step ?? 0;
-        checkpoints.Store.RemoveAfter(state.Identity, from); // what went wrong is in them, and the run comes there another way
-        double factor = state.RateFactor * options.Guard.RateFactor;
-        observer.Report(Diagnostic.Warning("LB0615", string.Create(
-            CultureInfo.InvariantCulture, $"{what} Back to step {from} with {factor:G3} times the rate ({count} of {options.Guard.MostInterventions}).")));
-        state = (back ?? InitialState()) with { TotalSteps = plan.TotalSteps, RateFactor = factor, Interventions = count, StartEvaluation = state.StartEvaluation };
         steps.GoTo(state);
         metrics.BackTo(state.Step, state.EvaluatedStep);
         observer.WentBack(state.Step, state.EvaluatedStep);
+        return true;
     }
 
     /// <summary>The evaluation and the checkpoint that are due where the run stands. False: cancelled before the evaluation was done.</summary>

@@ -1,15 +1,11 @@
-// Judges each step before its update, and holds the start of an adapter for a run that has no checkpoint yet.
+// Judges each step before its update.
 using System.Globalization;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training;
 
-internal sealed class TrainingGuard(GuardOptions options) : IDisposable
+internal sealed class TrainingGuard(GuardOptions options)
 {
     private const int Window = 10;
-
-    private Tensor[] start = [];
 
     /// <summary>Why the step must not be taken; null: it may.</summary>
     public string? Judge(double loss, double gradNorm, TrainingState state)
@@ -28,30 +24,6 @@ internal sealed class TrainingGuard(GuardOptions options) : IDisposable
     /// <summary>The losses that the next step is compared with.</summary>
     public IReadOnlyList<double>? Remember(IReadOnlyList<double>? losses, double loss) =>
         options.LossSpike is null ? null : [.. (losses ?? []).Append(loss).TakeLast(Window)];
-
-    /// <summary>Copies what is trained; small for an adapter.</summary>
-    public void HoldStart(IReadOnlyList<(string Name, Tensor Value)> parameters)
-    {
-        using IDisposable noGrad = no_grad();
-        using DisposeScope scope = NewDisposeScope();
-        start = [.. parameters.Select(p => p.Value.detach().clone().DetachFromDisposeScope())];
-    }
-
-    /// <returns>False: no start is held.</returns>
-    public bool RestoreStart(IReadOnlyList<(string Name, Tensor Value)> parameters)
-    {
-        using IDisposable noGrad = no_grad();
-        for (int i = 0; i < start.Length; i++)
-            parameters[i].Value.copy_(start[i]);
-        return start.Length > 0;
-    }
-
-    public void Dispose()
-    {
-        foreach (Tensor value in start)
-            value.Dispose();
-        start = [];
-    }
 
     private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

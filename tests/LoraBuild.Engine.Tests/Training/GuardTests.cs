@@ -150,7 +150,7 @@ public sealed class GuardTests
     [InlineData(double.NaN, true)]
     public void A_spike_is_a_loss_of_so_many_times_the_mean_of_the_last_ten(double loss, bool isBad)
     {
-        using TrainingGuard guard = new(new GuardOptions { LossSpike = 3 });
+        TrainingGuard guard = new(new GuardOptions { LossSpike = 3 });
         TrainingState state = new("", 0, new DataPosition(0, 0), 0, null, null, 0);
         for (int i = 0; i < 10; i++)
         {
