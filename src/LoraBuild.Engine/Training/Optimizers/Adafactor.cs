@@ -16,27 +16,22 @@ internal sealed class Adafactor : IOptimizer
 
     private readonly IReadOnlyList<TrainedParameter> parameters;
     private readonly Tensor[][] states; // rows [out] and columns [in] of a matrix, else one [elements]
-    private Tensor?[]? gradients;
+    private readonly CollectedGradients gradients;
 
     public Adafactor(IReadOnlyList<TrainedParameter> parameters)
     {
         this.parameters = parameters;
+        gradients = new CollectedGradients(parameters);
         states = [.. parameters.Select(p => p.Value.dim() == 2 ? new[] { Zeros(p, 0), Zeros(p, 1) } : [Zeros(p, null)])];
     }
 
     public int Steps { get; private set; }
 
-    public double CollectGradients()
-    {
-        GradientTensors.Release(gradients);
-        gradients = [.. parameters.Select(p => GradientTensors.Take(p.Value))];
-        return GradientTensors.Norm(gradients);
-    }
+    public double CollectGradients() => gradients.Collect();
 
     public void Step(double learningRate, double gradientScale)
     {
-        if (gradients is null)
-            throw new InvalidOperationException($"{nameof(CollectGradients)} comes first");
+        gradients.Require();
         using IDisposable noGrad = no_grad();
         Steps++;
         double beta2 = 1 - Math.Pow(Steps, DecayRate);
@@ -56,20 +51,15 @@ internal sealed class Adafactor : IOptimizer
                 parameter.Value.copy_(wide);
         }
 
-        ClearGradients();
+        gradients.Clear();
     }
 
-    public void ClearGradients()
-    {
-        GradientTensors.Release(gradients);
-        gradients = null;
-        GradientTensors.Clear(parameters);
-    }
+    public void ClearGradients() => gradients.Clear();
 
     public void Reset()
     {
         using IDisposable noGrad = no_grad();
-        ClearGradients();
+        gradients.Clear();
         Steps = 0;
         foreach (Tensor state in states.SelectMany(s => s))
             state.zero_();
@@ -82,7 +72,7 @@ internal sealed class Adafactor : IOptimizer
 
     public void Dispose()
     {
-        GradientTensors.Release(gradients);
+        gradients.Dispose();
         foreach (Tensor state in states.SelectMany(s => s))
             state.Dispose();
     }
@@ -91,7 +81,7 @@ internal sealed class Adafactor : IOptimizer
     private Tensor Direction(int i, double beta2, double gradientScale)
     {
         Tensor value = parameters[i].Value;
-        Tensor gradient = gradients![i] is Tensor g ? g.to(ScalarType.Float32).mul(gradientScale) : zeros(value.shape, dtype: ScalarType.Float32, device: value.device);
+        Tensor gradient = gradients[i] is Tensor g ? g.to(ScalarType.Float32).mul(gradientScale) : zeros(value.shape, dtype: ScalarType.Float32, device: value.device);
         Tensor square = gradient.square().add_(Epsilon);
         if (states[i].Length == 1)
         {

@@ -10,13 +10,14 @@ internal sealed class ElementwiseOptimizer : IOptimizer
     private readonly IElementwiseRule rule;
     private readonly IReadOnlyList<TrainedParameter> parameters;
     private readonly Tensor[][] states; // of each parameter, fp32 [elements]
-    private Tensor?[]? gradients;
+    private readonly CollectedGradients gradients;
 
     /// <param name="isFused">False: tensor calls everywhere.</param>
     public ElementwiseOptimizer(IElementwiseRule rule, IReadOnlyList<TrainedParameter> parameters, bool isFused = true)
     {
         this.rule = rule;
         this.parameters = parameters;
+        gradients = new CollectedGradients(parameters);
         IsFused = isFused;
         states = [.. parameters.Select(p => rule.StateNames.Select(_ => zeros([p.Value.NumberOfElements], dtype: ScalarType.Float32, device: p.Value.device).DetachFromDisposeScope()).ToArray())];
     }
@@ -25,17 +26,11 @@ internal sealed class ElementwiseOptimizer : IOptimizer
 
     private bool IsFused { get; }
 
-    public double CollectGradients()
-    {
-        ReleaseGradients();
-        gradients = [.. parameters.Select(p => GradientTensors.Take(p.Value))];
-        return GradientTensors.Norm(gradients);
-    }
+    public double CollectGradients() => gradients.Collect();
 
     public void Step(double learningRate, double gradientScale)
     {
-        if (gradients is null)
-            throw new InvalidOperationException($"{nameof(CollectGradients)} comes first");
+        gradients.Require();
         using IDisposable noGrad = no_grad();
         Steps++;
         List<int> fused = [];
@@ -53,19 +48,15 @@ internal sealed class ElementwiseOptimizer : IOptimizer
         UpdateFused(fused, learningRate, gradientScale);
         if (onDevice.Count > 0)
             DeviceAdamW.Update(rule, onDevice);
-        ClearGradients();
+        gradients.Clear();
     }
 
-    public void ClearGradients()
-    {
-        ReleaseGradients();
-        GradientTensors.Clear(parameters);
-    }
+    public void ClearGradients() => gradients.Clear();
 
     public void Reset()
     {
         using IDisposable noGrad = no_grad();
-        ClearGradients();
+        gradients.Clear();
         Steps = 0;
         foreach (Tensor state in states.SelectMany(s => s))
             state.zero_();
@@ -85,7 +76,7 @@ internal sealed class ElementwiseOptimizer : IOptimizer
 
     public void Dispose()
     {
-        ReleaseGradients();
+        gradients.Dispose();
         foreach (Tensor state in states.SelectMany(s => s))
             state.Dispose();
     }
@@ -96,7 +87,7 @@ internal sealed class ElementwiseOptimizer : IOptimizer
     private void UpdateFused(List<int> which, double learningRate, double gradientScale)
     {
         FloatMemory[] values = [.. which.Select(i => FloatMemory.Of(parameters[i].Value))];
-        FloatMemory[] slopes = [.. which.Select(i => gradients![i] is Tensor g ? FloatMemory.Of(g) : default)];
+        FloatMemory[] slopes = [.. which.Select(i => gradients[i] is Tensor g ? FloatMemory.Of(g) : default)];
         FloatMemory[][] memories = [.. which.Select(i => states[i].Select(FloatMemory.Of).ToArray())];
         FlatPart[] parts = FlatPart.Of([.. values.Select(v => v.Count)]);
         FlatPart.ForEach(parts.Length, p =>
@@ -114,7 +105,7 @@ internal sealed class ElementwiseOptimizer : IOptimizer
         using DisposeScope scope = NewDisposeScope();
         Tensor value = parameters[i].Value;
         Tensor flat = value.detach().reshape(-1).to(ScalarType.Float32); // a view where it can be
-        Tensor gradient = gradients![i] is Tensor g ? g.to(ScalarType.Float32).reshape(-1) : zeros_like(flat);
+        Tensor gradient = gradients[i] is Tensor g ? g.to(ScalarType.Float32).reshape(-1) : zeros_like(flat);
         rule.Update(numbers, flat, gradient, states[i]);
         if (value.dtype != ScalarType.Float32 || !value.is_contiguous())
             value.copy_(flat.reshape(value.shape));
@@ -127,11 +118,5 @@ internal sealed class ElementwiseOptimizer : IOptimizer
             for (int s = 0; s < rule.StateNames.Count; s++)
                 yield return ($"{parameters[i].Name}.{rule.StateNames[s]}", states[i][s]);
         }
-    }
-
-    private void ReleaseGradients()
-    {
-        GradientTensors.Release(gradients);
-        gradients = null;
     }
 }

@@ -1,4 +1,4 @@
-// The gradients that stand at parameters: taken, measured, cleared.
+// The length of gradients, wherever they stand.
 #if NATIVE_KERNELS
 using LoraBuild.Torch.Kernels;
 #endif
@@ -8,13 +8,6 @@ namespace LoraBuild.Engine.Training.Optimizers;
 
 internal static class GradientTensors
 {
-    /// <summary>The parameter's gradient, outside of dispose scopes; the caller disposes it. Null: none.</summary>
-    public static Tensor? Take(Tensor parameter)
-    {
-        Tensor? gradient = parameter.grad;
-        return gradient?.DetachFromDisposeScope();
-    }
-
     /// <summary>√(Σ g²) over all of them.</summary>
     public static double Norm(IReadOnlyList<Tensor?> gradients)
     {
@@ -43,21 +36,5 @@ internal static class GradientTensors
         }
 
         return Math.Sqrt(sumOfSquares + FloatMemory.SumOfSquares(atHand));
-    }
-
-    public static void Clear(IReadOnlyList<TrainedParameter> parameters)
-    {
-        using IDisposable noGrad = no_grad();
-        foreach (TrainedParameter parameter in parameters)
-        {
-            using Tensor? gradient = parameter.Value.grad;
-            gradient?.zero_();
-        }
-    }
-
-    public static void Release(IReadOnlyList<Tensor?>? gradients)
-    {
-        foreach (Tensor? gradient in gradients ?? [])
-            gradient?.Dispose();
     }
 }

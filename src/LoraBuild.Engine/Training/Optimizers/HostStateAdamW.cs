@@ -17,7 +17,7 @@ internal sealed class HostStateAdamW : IOptimizer
     private readonly FlatPart[] parts; // piece i of the state is that of part i
     private readonly int[] firstParts; // of each parameter; one more: the end
     private readonly StateMemory state;
-    private Tensor?[]? gradients;
+    private readonly CollectedGradients gradients;
 
     /// <param name="is8Bit">Parameters of at least 4096 elements keep 8-bit moments.</param>
     /// <param name="pagingPath">The file for state beyond <paramref name="residentBudget"/> bytes; null: no paging.</param>
@@ -26,6 +26,7 @@ internal sealed class HostStateAdamW : IOptimizer
     {
         this.rule = rule;
         this.parameters = parameters;
+        gradients = new CollectedGradients(parameters);
         formats = [.. parameters.Select(p => AdamStateFormat.Of(p.Value.NumberOfElements, is8Bit))];
         parts = FlatPart.Of([.. parameters.Select(p => p.Value.NumberOfElements)]);
         firstParts = new int[parameters.Count + 1];
@@ -41,17 +42,11 @@ internal sealed class HostStateAdamW : IOptimizer
     /// <summary>Bytes of state in memory, and in the file.</summary>
     public (long Resident, long Paged) StateBytes => (state.ResidentBytes, state.PagedBytes);
 
-    public double CollectGradients()
-    {
-        GradientTensors.Release(gradients);
-        gradients = [.. parameters.Select(p => GradientTensors.Take(p.Value))];
-        return GradientTensors.Norm(gradients);
-    }
+    public double CollectGradients() => gradients.Collect();
 
     public void Step(double learningRate, double gradientScale)
     {
-        if (gradients is null)
-            throw new InvalidOperationException($"{nameof(CollectGradients)} comes first");
+        gradients.Require();
         using IDisposable noGrad = no_grad();
         Steps++;
         for (int first = 0; first < parameters.Count;)
@@ -61,7 +56,7 @@ internal sealed class HostStateAdamW : IOptimizer
             {
                 while (end < parameters.Count && IsAtHand(end))
                     end++;
-                Update(first, [.. Enumerable.Range(first, end - first).Select(i => parameters[i].Value)], gradients[first..end], learningRate, gradientScale);
+                Update(first, [.. Enumerable.Range(first, end - first).Select(i => parameters[i].Value)], gradients.Between(first, end), learningRate, gradientScale);
             }
             else
             {
@@ -71,19 +66,14 @@ internal sealed class HostStateAdamW : IOptimizer
             first = end;
         }
 
-        ClearGradients();
+        gradients.Clear();
     }
 
-    public void ClearGradients()
-    {
-        GradientTensors.Release(gradients);
-        gradients = null;
-        GradientTensors.Clear(parameters);
-    }
+    public void ClearGradients() => gradients.Clear();
 
     public void Reset()
     {
-        ClearGradients();
+        gradients.Clear();
         Steps = 0;
         state.Clear();
     }
@@ -109,19 +99,18 @@ internal sealed class HostStateAdamW : IOptimizer
 
     public void Dispose()
     {
-        GradientTensors.Release(gradients);
-        gradients = null;
+        gradients.Dispose();
         state.Dispose();
     }
 
-    private bool IsAtHand(int i) => FloatMemory.IsPossible(parameters[i].Value) && (gradients![i] is null || FloatMemory.IsPossible(gradients[i]!));
+    private bool IsAtHand(int i) => FloatMemory.IsPossible(parameters[i].Value) && (gradients[i] is null || FloatMemory.IsPossible(gradients[i]!));
 
     private void UpdateCopy(int i, double learningRate, double gradientScale)
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor value = parameters[i].Value;
         Tensor copy = value.detach().to(ScalarType.Float32, CPU).contiguous();
-        Tensor? gradient = gradients![i]?.to(ScalarType.Float32, CPU).contiguous();
+        Tensor? gradient = gradients[i]?.to(ScalarType.Float32, CPU).contiguous();
         Update(i, [copy], [gradient], learningRate, gradientScale);
         value.copy_(copy);
     }
