@@ -32,10 +32,11 @@ internal sealed class Recovery(GuardOptions policy, IReadOnlyList<(string Name, 
     public (TrainingState State, bool IsBack) Intervene(string what, bool isUpdated, TrainingState state, TrainingState initial)
     {
         int count = state.Interventions + 1;
+        string kept = isUpdated && NewestBefore(state) is { } newest ? $" The newest checkpoint from before is checkpoints/step-{newest.Step}." : "";
         if (policy.OnNan == OnNan.Stop || (policy.OnNan == OnNan.Skip && isUpdated))
-            throw new DiagnosticException("LB0603", $"{what} {Advice}");
+            throw new DiagnosticException("LB0603", $"{what}{kept} {Advice}");
         if (count > policy.MostInterventions)
-            throw new DiagnosticException("LB0603", $"{what} This is bad step number {count}, and train.guard.max_interventions is {policy.MostInterventions}. {Advice}");
+            throw new DiagnosticException("LB0603", $"{what} This is bad step number {count}, and train.guard.max_interventions is {policy.MostInterventions}.{kept} {Advice}");
         if (policy.OnNan == OnNan.Rollback)
             return (GoBack(what, count, state, initial), true);
         observer.Report(Diagnostic.Warning("LB0616", $"{what} The step is skipped ({count} of {policy.MostInterventions})."));
@@ -53,7 +54,7 @@ internal sealed class Recovery(GuardOptions policy, IReadOnlyList<(string Name, 
     /// <exception cref="DiagnosticException">LB0603: there is none.</exception>
     private TrainingState GoBack(string what, int count, TrainingState state, TrainingState initial)
     {
-        TrainingState? back = checkpoints.Store.All().LastOrDefault(s => s.Identity == state.Identity && s.Step < state.Step);
+        TrainingState? back = NewestBefore(state);
         if (back is not null)
             checkpoints.Load(back.Step);
         else if (RestoreStart())
@@ -67,6 +68,8 @@ internal sealed class Recovery(GuardOptions policy, IReadOnlyList<(string Name, 
             CultureInfo.InvariantCulture, $"{what} Back to step {back.Step} with {factor:G3} times the rate ({count} of {policy.MostInterventions}).")));
         return back with { TotalSteps = state.TotalSteps, RateFactor = factor, Interventions = count, StartEvaluation = state.StartEvaluation };
     }
+
+    private TrainingState? NewestBefore(TrainingState state) => checkpoints.Store.All().LastOrDefault(s => s.Identity == state.Identity && s.Step < state.Step);
 
     /// <returns>False: no start is held.</returns>
     private bool RestoreStart()

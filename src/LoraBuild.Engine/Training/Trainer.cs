@@ -269,25 +269,31 @@ public sealed class Trainer : IDisposable
         return true;
     }
 
-    /// <summary>The evaluation and the checkpoint that are due where the run stands. False: cancelled before the evaluation was done.</summary>
+    /// <summary>The evaluation and the checkpoint that are due where the run stands; after the last step one always is, so no result is written of weights that are not finite. False: cancelled before the evaluation was done.</summary>
     private bool FinishStep(MetricsLog metrics, CancellationToken cancellation)
     {
-        while (evaluation is not null && evaluationInterval.IsDue(state.Step) && state.EvaluatedStep < state.Step)
+        do
         {
             try
             {
-                Evaluate(evaluation, metrics, cancellation);
+                while (evaluation is not null && evaluationInterval.IsDue(state.Step) && state.EvaluatedStep < state.Step)
+                    Evaluate(evaluation, metrics, cancellation);
             }
             catch (OperationCanceledException)
             {
                 return false;
             }
         }
-
+        while (HasBrokenWeights(metrics));
         if (state.Step > 0 && IsCheckpointDue)
             SaveCheckpoint(metrics);
         return true;
     }
+
+    /// <summary>Whether the checkpoint that is due would have held weights that are not finite; the run then stands at an earlier step.</summary>
+    private bool HasBrokenWeights(MetricsLog metrics) =>
+        state.Step > 0 && IsCheckpointDue && TrainingGuard.JudgeWeights(parameters) is { } bad
+        && Intervene($"the weights after step {state.Step}: {bad}, so an update has broken them.", isUpdated: true, metrics);
 
     /// <summary>What training starts from. It decides about nothing: not the best state, not early stopping. False: cancelled.</summary>
     private bool EvaluateStart(CancellationToken cancellation)
@@ -354,7 +360,7 @@ public sealed class Trainer : IDisposable
 
     private TrainingResult Cancel(MetricsLog metrics)
     {
-        if (state.Step > 0)
+        if (state.Step > 0 && TrainingGuard.JudgeWeights(parameters) is null)
             SaveCheckpoint(metrics);
         return new TrainingResult(TrainingOutcome.Cancelled, state.Step, plan.TotalSteps, lastLoss, state.BestStep, state.BestEvalLoss, null);
     }

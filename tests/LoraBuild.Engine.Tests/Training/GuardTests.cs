@@ -103,6 +103,37 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public void An_update_that_breaks_the_weights_in_the_last_step_is_gone_back_from()
+    {
+        using TemporaryDirectory output = new();
+        RecordingObserver observer = new();
+        TrainingResult result = TinyRun.Run(output.Path, Enormous with { LearningRate = 1e39, MaxSteps = 1, Guard = new GuardOptions { RateFactor = 1e-42 } }, observer, hasEvaluation: false);
+        Assert.Equal(TrainingOutcome.Completed, result.Outcome);
+        string message = Assert.Single(observer.Messages).Message;
+        Assert.Contains("the weights after step 1: ", message, StringComparison.Ordinal);
+        Assert.Contains("is not finite", message, StringComparison.Ordinal);
+        Assert.Equal((0, 0), Assert.Single(observer.Returns));
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(output.Path, "adapter", PeftAdapterFiles.WeightsFileName));
+        Assert.All(file.Tensors.Keys, name => Assert.All(file.ReadFloat32(name), value => Assert.True(float.IsFinite(value))));
+    }
+
+    [Theory]
+    [InlineData(OnNan.Stop)]
+    [InlineData(OnNan.Skip)]
+    public void Weights_that_are_not_finite_are_neither_a_checkpoint_nor_a_result_and_the_error_names_what_is_left(OnNan policy)
+    {
+        using TemporaryDirectory output = new();
+        TrainOptions options = TinyRun.Options with { Guard = new GuardOptions { OnNan = policy } };
+        DiagnosticException error = Assert.Throws<DiagnosticException>(() => RunBroken(output.Path, options, badStep: 8));
+        Assert.Equal("LB0603", error.Diagnostics[0].Code);
+        Assert.Contains("the weights after step 8: ", error.Message, StringComparison.Ordinal);
+        Assert.Contains("checkpoints/step-6", error.Message, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(output.Path, "adapter")));
+        Assert.False(Directory.Exists(Path.Combine(output.Path, "checkpoints", "step-8")));
+        Assert.True(Directory.Exists(Path.Combine(output.Path, "checkpoints", "step-6")));
+    }
+
+    [Fact]
     public void A_perplexity_that_no_number_holds_ends_no_run()
     {
         using TemporaryDirectory output = new();
@@ -176,6 +207,23 @@ public sealed class GuardTests
         RecordingObserver observer = new();
         Run(output.Path, options, observer, new SpoiledRun(double.NaN));
         return observer.Evaluations;
+    }
+
+    /// <summary>A run whose update of one step leaves a weight that is not finite.</summary>
+    private static TrainingResult RunBroken(string output, TrainOptions options, int badStep)
+    {
+        using CausalLM model = CausalLM.Load(Golden.Model("llama-tied"), new LoadOptions());
+        using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = 4, LoraAlpha = 8, TargetModules = ["q_proj", "v_proj"], Seed = 3 });
+        RecordingObserver observer = new()
+        {
+            OnStep = step =>
+            {
+                using IDisposable noGrad = TorchSharp.torch.no_grad();
+                if (step.Step == badStep)
+                    adapter.Modules[^1].B.mul_(double.PositiveInfinity);
+            },
+        };
+        return Trainer.Run(model, adapter, TinyRun.Train, null, options, output, observer);
     }
 
     /// <summary>Steps of one micro-batch, so that a pass's loss is the step's.</summary>
