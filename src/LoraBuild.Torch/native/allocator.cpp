@@ -39,6 +39,7 @@ struct Blocks {
     void* take(size_t bytes) {
         size_t size = whole_pages(bytes);
         const std::lock_guard<std::mutex> guard(lock);
+        const size_t most_before = most_live;
         live += size;
         if (live > most_live) most_live = live;
         const size_t asked = size;
@@ -48,6 +49,7 @@ struct Blocks {
         if (live > most_live) most_live = live;
         if (block == nullptr) {
             live -= size;
+            most_live = most_before; // it never was alive
             return nullptr;
         }
         used.emplace(block, size);

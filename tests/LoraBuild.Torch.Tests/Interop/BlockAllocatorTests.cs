@@ -54,4 +54,12 @@ public sealed class BlockAllocatorTests
 
         Assert.True(NativeRuntime.TensorBytes.Reserved <= Math.Max(before, NativeRuntime.TensorBytes.MostLive));
     }
+
+    [Fact]
+    public void A_request_that_is_refused_was_never_alive()
+    {
+        long before = NativeRuntime.TensorBytes.MostLive;
+        Assert.ThrowsAny<Exception>(() => empty([1L << 50], dtype: ScalarType.Float32));
+        Assert.Equal(before, NativeRuntime.TensorBytes.MostLive);
+    }
 }

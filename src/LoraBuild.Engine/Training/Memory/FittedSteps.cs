@@ -108,27 +108,24 @@ internal sealed class FittedSteps : IDisposable
             long items = passes.Sum(p => objective.ItemsOf(p.Batch));
             double loss = 0;
             StepPass? current = null;
-            try
+            bool isCancelled = false;
+            Exception? failure = OutOfMemory.During(() =>
             {
                 foreach (StepPass pass in passes)
                 {
+                    isCancelled = cancellation.IsCancellationRequested;
+                    if (isCancelled)
+                        return;
                     current = pass;
-                    if (cancellation.IsCancellationRequested)
-                    {
-                        Forget();
-                        return null;
-                    }
-
                     loss += Backward(step, pass, items);
                 }
-
+            });
+            if (failure is null && !isCancelled)
                 return (loss, [.. passes.Select(p => p.Batch)]);
-            }
-            catch (Exception e) when (OutOfMemory.Is(e))
-            {
-                Forget();
-                ClimbDown(step, current!, microBatches, e);
-            }
+            Forget();
+            if (failure is null)
+                return null;
+            ClimbDown(step, current!, microBatches, failure);
         }
     }
 
@@ -143,19 +140,14 @@ internal sealed class FittedSteps : IDisposable
         while (true)
         {
             int tokens = Fit.EvaluationTokens ?? options.EvaluationBatchTokens;
-            try
-            {
-                return objective.Evaluate(documents, tokens, cancellation);
-            }
-            catch (Exception e) when (OutOfMemory.Is(e))
-            {
-                CollectGarbage();
-                if (tokens <= longest)
-                    throw new DiagnosticException("LB0652", $"the evaluation after step {step}: memory runs out with one document at a time. {OutOfMemoryAdvice.Of(model, adapter, options, e, null)}");
-                int half = Math.Max(longest, Math.Min(tokens, documents.InputIds.Length) / 2);
-                Descend(step, Fit with { EvaluationTokens = half });
-                sink.Report(Diagnostic.Warning("LB0655", Invariant($"the evaluation after step {step}: memory ran out in batches of {tokens:N0} tokens; from now on they have {half:N0}. To begin like this: evaluate.batch_tokens: {half}.")));
-            }
+            EvaluationResult? result = null;
+            if (OutOfMemory.During(() => result = objective.Evaluate(documents, tokens, cancellation)) is not { } failure)
+                return result!;
+            if (tokens <= longest)
+                throw new DiagnosticException("LB0652", $"the evaluation after step {step}: memory runs out with one document at a time. {OutOfMemoryAdvice.Of(model, adapter, options, failure, null)}");
+            int half = Math.Max(longest, Math.Min(tokens, documents.InputIds.Length) / 2);
+            Descend(step, Fit with { EvaluationTokens = half });
+            sink.Report(Diagnostic.Warning("LB0655", Invariant($"the evaluation after step {step}: memory ran out in batches of {tokens:N0} tokens; from now on they have {half:N0}. To begin like this: evaluate.batch_tokens: {half}.")));
         }
     }
 
@@ -180,7 +172,6 @@ internal sealed class FittedSteps : IDisposable
 
     private void ClimbDown(int step, StepPass failed, IReadOnlyList<int[]> microBatches, Exception e)
     {
-        CollectGarbage();
         int tokens = failed.Batch.TokenCount;
         string place = Invariant($"step {step + 1}: memory ran out in a pass of {tokens:N0} tokens ({failed.Batch.Parts.Count:N0} documents)");
         if (failed.Units.Count > 1)
@@ -247,18 +238,10 @@ internal sealed class FittedSteps : IDisposable
         }
 
         MicroBatch batch = objective.Batch(taken);
-        try
-        {
-            _ = Backward(0, new StepPass(batch, taken, [new BlockRows(0, batch.TokenCount, 0, batch.TokenCount)]), Math.Max(1, objective.ItemsOf(batch)));
-            failure = null;
-        }
-        catch (Exception e) when (OutOfMemory.Is(e))
-        {
-            failure = e;
-        }
-
+        StepPass pass = new(batch, taken, [new BlockRows(0, batch.TokenCount, 0, batch.TokenCount)]);
+        failure = OutOfMemory.During(() => Backward(0, pass, Math.Max(1, objective.ItemsOf(batch))));
         Forget();
-        CollectGarbage();
+        OutOfMemory.ReleaseUnused();
         return failure is null;
     }
 
@@ -290,29 +273,13 @@ internal sealed class FittedSteps : IDisposable
         {
             int[] ids = new int[length];
             TokenObjective one = new(model, new TokenDocuments(ids, ids, [0, length]), 0);
-            try
-            {
-                _ = one.Backward(one.Batch([0]), length);
+            Exception? failure = OutOfMemory.During(() => one.Backward(one.Batch([0]), length));
+            Forget();
+            if (failure is null)
                 return length;
-            }
-            catch (Exception e) when (OutOfMemory.Is(e))
-            {
-                CollectGarbage();
-            }
-            finally
-            {
-                Forget();
-            }
         }
 
         return 0;
-    }
-
-    /// <summary>Tensors that wait for the finalizer hold memory.</summary>
-    private static void CollectGarbage()
-    {
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
     }
 
     private static string Text(MemoryFit fit) => string.Join(

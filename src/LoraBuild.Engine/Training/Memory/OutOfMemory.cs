@@ -1,4 +1,7 @@
-// Which exceptions say that memory ran out, and what they tell.
+// Which exceptions say that memory ran out, what they tell, and how the next try gets all there is.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Native;
+#endif
 using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Text.RegularExpressions;
@@ -28,6 +31,34 @@ public static partial class OutOfMemory
             || (e.Message.Contains("unable to mmap", StringComparison.Ordinal) && e.Message.Contains("(12)", StringComparison.Ordinal)), // ENOMEM
         _ => false,
     };
+
+    /// <summary>Does work that memory may run out in. Null: it is done. Otherwise how memory ran out; what the failed work held has gone back to the system, so that the next try has all there is.</summary>
+    public static Exception? During(Action work)
+    {
+        Exception failure;
+        try
+        {
+            work();
+            return null;
+        }
+        catch (Exception e) when (Is(e))
+        {
+            failure = e;
+        }
+
+        ReleaseUnused();
+        return failure;
+    }
+
+    /// <summary>Gives back what tensors held that nobody can reach any more, and what is kept for sizes that may not come again.</summary>
+    public static void ReleaseUnused()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers(); // tensors that wait for the finalizer hold memory
+#if NATIVE_KERNELS
+        NativeRuntime.TrimTensorMemory();
+#endif
+    }
 
     /// <summary>How many bytes were asked for; null where the message does not say.</summary>
     public static long? BytesAskedFor(Exception exception)

@@ -1,6 +1,7 @@
 // What is taken for a lack of memory, and what is not.
 using System.Runtime.InteropServices;
 using LoraBuild.Engine.Training.Memory;
+using LoraBuild.Torch.Native;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Tests.Training.Memory;
@@ -42,6 +43,28 @@ public sealed class OutOfMemoryTests
         Assert.False(OutOfMemory.Is(new LibtorchException("unable to mmap 4 bytes from file </x>: Permission denied (13)")));
         Assert.False(OutOfMemory.Is(new LibtorchException("a text about being out of memory")));
         Assert.False(OutOfMemory.Is(new IOException("CUDA out of memory")));
+    }
+
+    [Fact]
+    public void What_failed_work_held_goes_back_to_the_system_before_the_next_try()
+    {
+        Exception? failure = OutOfMemory.During(() =>
+        {
+            zeros(1 << 24).Dispose(); // 64 MB that the allocator keeps for the next of that size
+            Assert.True(NativeRuntime.TensorBytes.Reserved >= NativeRuntime.TensorBytes.Live + (1 << 26));
+            _ = empty([1L << 50], dtype: ScalarType.Float32);
+        });
+        Assert.NotNull(failure);
+        Assert.Equal(NativeRuntime.TensorBytes.Live, NativeRuntime.TensorBytes.Reserved);
+    }
+
+    [Fact]
+    public void Work_that_is_done_or_fails_otherwise_is_left_alone()
+    {
+        int done = 0;
+        Assert.Null(OutOfMemory.During(() => done++));
+        Assert.Equal(1, done);
+        Assert.Throws<IOException>(() => OutOfMemory.During(() => throw new IOException("CUDA out of memory")));
     }
 
     private sealed class LibtorchException(string message) : ExternalException(message);
