@@ -51,6 +51,32 @@ public sealed class TrainingMethodTests : IDisposable
     }
 
     [Fact]
+    public void Decoded_weights_to_merge_into_may_also_be_those_of_the_files()
+    {
+        WriteRecipe("adapter: { r: 2, target_modules: all-linear }\nmerge: { into: dequantized }");
+        const string Refusal = "recipe.yaml(6,16): error LB0010: merge.into dequantized";
+        Outcome refused = worker.Run("", "train", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"));
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains(Refusal, refused.Error, StringComparison.Ordinal);
+        Outcome plan = worker.Run("", "plan", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), "--json");
+        Assert.Contains(Refusal, (string)Assert.Single(plan.Lines)["problem"]!, StringComparison.Ordinal);
+
+        worker.StoreQuantized();
+        byte[][] merged = [.. ((string[])["dequantized", "original"]).Select(into =>
+        {
+            foreach (string verb in new[] { "train", "merge" })
+            {
+                Outcome outcome = worker.Run("", verb, "--recipe", worker.In("recipe.yaml"), "--output", worker.In(into), "--set", $"merge.into={into}");
+                Assert.True(outcome.ExitCode == 0, $"{verb}: {outcome.Error}");
+                Assert.Equal(verb == "merge", outcome.Error.Contains("merge.into original and dequantized are the same here", StringComparison.Ordinal));
+            }
+
+            return File.ReadAllBytes(worker.In(into, "merged", "model.safetensors"));
+        })];
+        Assert.Equal(merged[0], merged[1]);
+    }
+
+    [Fact]
     public void Weights_in_their_stored_type_train_to_the_same_losses()
     {
         WriteRecipe("adapter: { r: 2, target_modules: all-linear }");

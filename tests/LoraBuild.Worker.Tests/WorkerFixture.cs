@@ -3,6 +3,7 @@ using System.Reflection;
 using System.Text;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Worker.Hosting;
 
 namespace LoraBuild.Worker.Tests;
@@ -58,6 +59,25 @@ internal sealed class WorkerFixture : IDisposable
         SafetensorsWriter.Write(Path.Combine(directory, "model.safetensors"), [.. shapes.Select(s => TensorToWrite.FromFloat32(
             s.Name, s.Shape, Enumerable.Range(0, (int)s.Shape.Aggregate(1L, (a, b) => a * b)).Select(_ => s.Shape.Length == 1 ? 1f : (float)(random.NextDouble() - 0.5) * 0.3f).ToArray()))]);
         return directory;
+    }
+
+    /// <summary>Makes of the tiny model one whose linear weights are stored in bitsandbytes' NF4.</summary>
+    public void StoreQuantized()
+    {
+        string path = In("model", ModelFiles.SingleFileName);
+        List<TensorToWrite> tensors = [];
+        using (SafetensorsFile file = SafetensorsFile.Open(path))
+        {
+            foreach ((string name, TensorEntry entry) in file.Tensors)
+            {
+                float[] values = file.ReadFloat32(name);
+                tensors.AddRange(name.EndsWith("_proj.weight", StringComparison.Ordinal)
+                    ? PackedArrays.Encode(WeightCode.Nf4, values, entry.Shape, 64, true).ToWrite(name, TensorDtype.BF16)
+                    : [TensorToWrite.FromFloat32(name, entry.Shape, values)]);
+            }
+        }
+
+        SafetensorsWriter.Write(path, tensors);
     }
 
     public void Dispose() => System.IO.Directory.Delete(Directory, recursive: true);

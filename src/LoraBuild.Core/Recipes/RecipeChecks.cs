@@ -13,8 +13,6 @@ internal static class RecipeChecks
         CheckAdapter(recipe, sink);
         if (recipe.Train is { ActivationOffloading: true, GradientCheckpointing: false })
             Conflict(recipe, "train.activation_offloading", "train.activation_offloading moves what train.gradient_checkpointing keeps, and that is false. Set both, or neither.", sink);
-        if (recipe.Merge.Into == "dequantized" && recipe.Base.Quantization == "none")
-            Conflict(recipe, "merge.into", "merge.into dequantized means the decoded weights of a quantized base, and base.quantization is none. Set base.quantization, or merge.into: original.", sink);
         ScheduleKeys.Check(recipe, sink);
         RecipeSupport.Check(recipe, sink);
     }

@@ -44,7 +44,8 @@ public static class AdapterMerger
             plan.Tensors.Count,
             plan.Tensors.Sum(t => t.ByteLength),
             shards,
-            plan.IsHeadUntied);
+            plan.IsHeadUntied,
+            mergeBase.IsQuantised);
     }
 
     /// <summary>The output is replaced as a whole, so it must not be, or hold, anything else.</summary>

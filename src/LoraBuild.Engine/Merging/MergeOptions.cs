@@ -23,4 +23,5 @@ public sealed record MergeOptions
 /// <param name="TensorsReplaced">Tensors taken whole from the adapter (modules_to_save) or from a full fine-tuning.</param>
 /// <param name="TotalBytes">Tensor data written.</param>
 /// <param name="IsHeadUntied">The base ties lm_head to the embedding, the merged model does not: the adapter trained them apart.</param>
-public sealed record MergeReport(int ModulesMerged, int TensorsReplaced, int Tensors, long TotalBytes, int Shards, bool IsHeadUntied);
+/// <param name="IsBaseQuantized">The base's files hold codes, so that its own weights are the decoded ones.</param>
+public sealed record MergeReport(int ModulesMerged, int TensorsReplaced, int Tensors, long TotalBytes, int Shards, bool IsHeadUntied, bool IsBaseQuantized);

@@ -26,7 +26,7 @@ public sealed class BatchPlan
         TotalSteps = options.MaxSteps ?? (int)Math.Ceiling(options.NumTrainEpochs * StepsPerEpoch);
     }
 
-    /// <summary>Documents, or rows when packing.</summary>
+    /// <summary>Documents, packed rows or pairs of a pass: what a batch counts.</summary>
     public int RowCount => rows.Length;
 
     public int MicroBatchesPerEpoch { get; }

@@ -11,7 +11,22 @@ internal static class IdleSettings
 
     /// <returns>Each key with a sentence that says why it is idle.</returns>
     public static IEnumerable<(string Key, string Why)> Of(Recipe recipe, LintFacts facts) =>
-        [.. OfTraining(recipe), .. OfPreferences(recipe.Train, facts.Train.IsPairs), .. OfAdapter(recipe, facts)];
+        [.. OfBase(recipe), .. OfTraining(recipe), .. OfPreferences(recipe.Train, facts.Train.IsPairs), .. OfAdapter(recipe, facts)];
+
+    /// <summary>Whether a key is given counts, not its value: the usual one of double_quant is true.</summary>
+    private static IEnumerable<(string Key, string Why)> OfBase(Recipe recipe)
+    {
+        string quantization = recipe.Base.Quantization;
+        if (quantization == "none")
+        {
+            foreach (string key in ((string[])["base.double_quant", "base.compute_dtype"]).Where(recipe.Places.ContainsKey))
+                yield return (key, "it is about weights that base.quantization compresses, and that is none");
+        }
+        else if (quantization == "int8" && recipe.Places.ContainsKey("base.double_quant"))
+        {
+            yield return ("base.double_quant", "only nf4 and fp4 have scales that it compresses, and base.quantization is int8");
+        }
+    }
 
     private static IEnumerable<(string Key, string Why)> OfTraining(Recipe recipe)
     {

@@ -19,9 +19,11 @@ public enum LearningRateScheduleKind
 /// <summary>Rate of step k = 0, 1, …: peak · k/w during the warmup of w steps, then what the kind says over the rest of the n steps.</summary>
 public sealed record LearningRateSchedule(LearningRateScheduleKind Kind, double PeakRate, int WarmupSteps, int TotalSteps, ScheduleArguments Arguments)
 {
-    /// <summary>transformers: an explicit number of warmup steps, else ⌈ratio · total⌉.</summary>
     public static LearningRateSchedule Create(TrainOptions options, int totalSteps) =>
-        new(options.Schedule, options.LearningRate, options.WarmupSteps ?? (int)Math.Ceiling(totalSteps * options.WarmupRatio), totalSteps, options.ScheduleArguments);
+        new(options.Schedule, options.LearningRate, WarmupStepsOf(options.WarmupSteps, options.WarmupRatio, totalSteps), totalSteps, options.ScheduleArguments);
+
+    /// <summary>transformers: an explicit number of warmup steps, else ⌈ratio · total⌉.</summary>
+    public static int WarmupStepsOf(int? steps, double ratio, int totalSteps) => steps ?? (int)Math.Ceiling(totalSteps * ratio);
 
     /// <summary>The rate that optimizer step <paramref name="step"/> (from 0) uses.</summary>
     public double RateOf(int step) => PeakRate * Factor(step);

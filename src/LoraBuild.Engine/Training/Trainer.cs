@@ -120,9 +120,9 @@ public sealed class Trainer : IDisposable
         return trainer.Run(summary, cancellation);
     }
 
-    /// <summary>Documents, packed rows or pairs of a pass: what a batch counts.</summary>
-    public static int UnitsOf(TokenDocuments train, TrainOptions options) =>
-        BatchPlan.Create(train.IsPairs ? PreferenceObjective.LengthsOf(train) : TokenObjective.LengthsOf(train), options).RowCount;
+    /// <summary>What each step of a run would see.</summary>
+    public static BatchPlan PlanOf(TokenDocuments train, TrainOptions options) =>
+        BatchPlan.Create(train.IsPairs ? PreferenceObjective.LengthsOf(train) : TokenObjective.LengthsOf(train), options);
 
     public void Dispose()
     {

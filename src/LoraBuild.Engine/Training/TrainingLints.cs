@@ -8,7 +8,8 @@ namespace LoraBuild.Engine.Training;
 
 /// <param name="Parameters">Of base and adapter; what is usual for large models does not hold for very small ones.</param>
 /// <param name="Units">Documents, rows or pairs of a pass.</param>
-public sealed record LintFacts(long Parameters, int Units, TokenDocuments Train, TokenDocuments? Evaluation)
+/// <param name="Steps">Optimizer steps of the run.</param>
+public sealed record LintFacts(long Parameters, int Units, int Steps, TokenDocuments Train, TokenDocuments? Evaluation)
 {
     /// <summary>Paths of the modules that have an adapter; null: none is trained.</summary>
     public IReadOnlyList<string>? AdaptedModules { get; init; }
@@ -19,7 +20,7 @@ public static class TrainingLints
     private const long SmallModel = 50_000_000;
     private const int SmallSet = 1000;
 
-    /// <summary>Warnings LB0619–LB0630, each at its key.</summary>
+    /// <summary>Warnings LB0619–LB0631, each at its key.</summary>
     public static IEnumerable<Diagnostic> Check(Recipe recipe, LintFacts facts)
     {
         TrainSection train = recipe.Train;
@@ -33,6 +34,9 @@ public static class TrainingLints
             yield return Warn("LB0621", "train.learning_rate", $"train.learning_rate is {train.LearningRate:G3}; B starts at zero, and below 5e-5 an adapter hardly moves. Common values are 1e-4 to 2e-4; smaller ones are for full fine-tuning and for preferences.");
         if (train.LrSchedulerType != "constant" && (train.WarmupSteps ?? train.WarmupRatio) == 0)
             yield return Warn("LB0622", "train.warmup_ratio", $"there is no warmup: AdamW's first steps have the full rate before it knows the size of the gradients. Common is a warmup_ratio of 0.03 to 0.1.");
+        int warmup = LearningRateSchedule.WarmupStepsOf(train.WarmupSteps, train.WarmupRatio, facts.Steps);
+        if (train.LrSchedulerType != "constant" && warmup > 0 && warmup >= facts.Steps)
+            yield return Warn("LB0631", train.WarmupSteps is null ? "train.warmup_ratio" : "train.warmup_steps", $"the warmup takes {warmup} steps and the run has {facts.Steps}: it ends before train.learning_rate is reached. Common is a warmup_ratio of 0.03 to 0.1.");
         if (isLora && adapter.R >= 128)
             yield return Warn("LB0623", "adapter.r", $"adapter.r is {adapter.R}; ranks from 128 on cost memory and learn small sets by heart. Common values are 8 to 64.");
         if (isLora && adapter.TargetModulesPattern is null && adapter.TargetModules is ["q_proj"])

@@ -40,7 +40,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         try
         {
             string directory = BaseModelLocator.Locate(recipe.Base.Model, modelCaches, recipe.PlaceOf("base.model"), StageInputs.BaseContent(recipe)).Directory;
-            return new PipelinePlan(stages, TrainingOf(recipe, layout, directory, compute), ExportProblem(recipe, directory));
+            return new PipelinePlan(stages, TrainingOf(recipe, layout, directory, compute), ProblemOf(recipe, directory));
         }
         catch (DiagnosticException e)
         {
@@ -48,11 +48,12 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         }
     }
 
-    private static Diagnostic? ExportProblem(Recipe recipe, string modelDirectory)
+    private static Diagnostic? ProblemOf(Recipe recipe, string modelDirectory)
     {
         try
         {
             ExportWork.CheckPossible(recipe, modelDirectory);
+            MergeWork.CheckPossible(recipe, modelDirectory);
             return null;
         }
         catch (DiagnosticException e)
@@ -68,7 +69,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         ParameterCounts counts = isFull ? ParameterCounts.OfFullTraining(config) : LoraOptionsBuilder.AtKeys(recipe, lora => ParameterCounts.OfLora(config, lora));
         TokenDocuments? tokens = StageTokens.ReadOptional(layout, "train");
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
-        int? steps = tokens is null ? null : BatchPlan.Create([.. Enumerable.Range(0, tokens.Count).Select(i => tokens[i].Length)], options).TotalSteps;
+        int? steps = tokens is null ? null : Trainer.PlanOf(tokens, options).TotalSteps;
         return new TrainingPlan(counts.Trainable, counts.All, steps, MemoryOptions.Of(recipe, new TrainingMemory(compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), residentBytes: null))));
     }
 }

@@ -2,6 +2,7 @@
 using System.Globalization;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Evaluation;
 using LoraBuild.Engine.Merging;
@@ -20,6 +21,9 @@ internal static class MergeWork
         if (!Directory.Exists(trained))
             throw new DiagnosticException("LB0831", $"{trained} does not exist. Run the stage before: lorabuild train --recipe … --output {work.Layout.Root}");
 
+        if (!isFull)
+            CheckPossible(recipe, work.BaseModel());
+
         // A model that began with random weights has none to merge into: the trained ones are the model.
         string baseDirectory = isFull ? trained : work.BaseModel();
         string output = work.At(work.Layout.Merged);
@@ -34,7 +38,27 @@ internal static class MergeWork
         MergedTokenizer.Write(work, baseDirectory, output);
         CardWork.WriteMerged(work, output);
         work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"merge: {report.ModulesMerged} modules, {report.Tensors} tensors, {report.TotalBytes / 1e6:N1} MB in {report.Shards} file(s)"));
+        if (report.IsBaseQuantized)
+            work.Reporter.Message("merge: the base model's files hold codes, so the adapter was added to the weights that they decode to, as training saw them (merge.into original and dequantized are the same here)");
         Check(work, compute, baseDirectory, trained, output);
+    }
+
+    /// <summary>Says before training whether there will be decoded weights to merge into: of codes that the recipe asks for, or that the base model's files hold.</summary>
+    /// <exception cref="DiagnosticException">LB0010: there will be none.</exception>
+    public static void CheckPossible(Recipe recipe, string modelDirectory)
+    {
+        if (recipe.Merge.Into != "dequantized" || recipe.Base.Quantization != "none" || HoldsCodes(modelDirectory))
+            return;
+        RecipePlace place = recipe.PlaceOf("merge.into");
+        throw new DiagnosticException("LB0010", "merge.into dequantized means the decoded weights of a quantized base, but base.quantization is none and the base model's files hold no codes. Set base.quantization, or merge.into: original.", place.File, place.Line, place.Column);
+    }
+
+    private static bool HoldsCodes(string modelDirectory)
+    {
+        if (!ModelFiles.Exist(modelDirectory))
+            return false;
+        using ModelFiles files = ModelFiles.Open(modelDirectory);
+        return files.Tensors.Keys.Any(name => PackedWeight.Find(files, name) is not null);
     }
 
     private static void Check(StageWork work, Compute compute, string baseDirectory, string trained, string output)

@@ -21,6 +21,7 @@ internal static class TrainWork
         StageLayout layout = work.Layout;
         string modelDirectory = work.BaseModel();
         ExportWork.CheckPossible(recipe, modelDirectory);
+        MergeWork.CheckPossible(recipe, modelDirectory);
         bool isFull = recipe.Adapter.Type == "none";
         TokenDocuments train = StageTokens.Read(layout, "train");
         TokenDocuments? evaluation = StageTokens.ReadOptional(layout, "eval");
@@ -54,7 +55,8 @@ internal static class TrainWork
     private static void Lint(Recipe recipe, CausalLM model, LoraAdapter? adapter, TokenDocuments train, TokenDocuments? evaluation, TrainOptions options, IDiagnosticSink sink)
     {
         long parameters = model.ParameterCount;
-        foreach (Diagnostic finding in TrainingLints.Check(recipe, new LintFacts(parameters, Trainer.UnitsOf(train, options), train, evaluation) { AdaptedModules = adapter?.Modules.Select(m => m.Target.Path).ToArray() }))
+        BatchPlan plan = Trainer.PlanOf(train, options);
+        foreach (Diagnostic finding in TrainingLints.Check(recipe, new LintFacts(parameters, plan.RowCount, plan.TotalSteps, train, evaluation) { AdaptedModules = adapter?.Modules.Select(m => m.Target.Path).ToArray() }))
             sink.Report(finding);
     }
 

@@ -97,7 +97,6 @@ public sealed class RecipeErrorsTests : IDisposable
     [InlineData("base: { model: x }\ndataset: { sources: [ { path: a } ], split: { eval: 0.5, test: 0.5 } }\n", 2, 64, "LB0010", "dataset.split.eval (0.5) and dataset.split.test (0.5) leave nothing to train on; together they must be < 1.")]
     [InlineData("base: { model: x }\ndataset: { sources: [ { path: a } ], split: { eval: 0 } }\ntrain: { early_stopping_patience: 2 }\n", 3, 35, "LB0010", "train.early_stopping_patience needs an evaluation set, and dataset.split.eval is 0.")]
     [InlineData("base: { model: x, compute_dtype: float16 }\ndataset: { sources: [ { path: a } ] }\n", 1, 34, "LB0015", "base.compute_dtype: float16 is not supported yet. Use float32 or bfloat16.")]
-    [InlineData("base: { model: x }\nmerge: { into: dequantized }\ndataset: { sources: [ { path: a } ] }\n", 2, 16, "LB0010", "merge.into dequantized means the decoded weights of a quantized base")]
     [InlineData("base: { model: x, weights: random, quantization: nf4 }\ndataset: { sources: [ { path: a } ] }\n", 1, 50, "LB0010", "base.weights random has fresh weights, which cannot be held as nf4.")]
     [InlineData("base: { model: x, quantization: nf4 }\nadapter: { type: none }\ndataset: { sources: [ { path: a } ] }\n", 1, 33, "LB0010", "base.quantization nf4 freezes the weights, and adapter.type none trains them.")]
     [InlineData("base: { model: '' }\ndataset: { sources: [ { path: a } ] }\n", 1, 16, "LB0006", "base.model must be a directory or a hub id, got the text \"\".")]

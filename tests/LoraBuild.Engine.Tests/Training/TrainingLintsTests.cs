@@ -9,7 +9,7 @@ public sealed class TrainingLintsTests
 {
     private static readonly Recipe Usual = new() { FilePath = "r.yaml" };
     private static readonly TokenDocuments Train = Documents.Random(40, 3, 9, 100, seed: 1);
-    private static readonly LintFacts Facts = new(1_000_000_000, 40, Train, Documents.Random(4, 3, 9, 100, seed: 2));
+    private static readonly LintFacts Facts = new(1_000_000_000, 40, 60, Train, Documents.Random(4, 3, 9, 100, seed: 2));
 
     [Fact]
     public void Usual_settings_are_not_warned_about() => Assert.Empty(TrainingLints.Check(Usual, Facts));
@@ -33,6 +33,9 @@ public sealed class TrainingLintsTests
         Warns("LB0627", Usual, Facts with { Evaluation = Train });
         Warns("LB0628", WithTrain(t => t with { WeightDecay = 0 }));
         Warns("LB0629", WithTrain(t => t with { GradientAccumulationSteps = 21 }));
+        Warns("LB0631", WithTrain(t => t with { WarmupSteps = 60 }));
+        Warns("LB0631", WithTrain(t => t with { WarmupRatio = 1 }));
+        Warns("LB0631", Usual, Facts with { Steps = 1 }); // ⌈0.05 · 1⌉: its only step would have the rate 0
     }
 
     [Fact]
@@ -42,6 +45,8 @@ public sealed class TrainingLintsTests
         Assert.Empty(TrainingLints.Check(Usual with { Train = new() { LearningRate = 5e-6 } }, Facts with { Train = Train with { IsPairs = true } }));
         Assert.Empty(TrainingLints.Check(Usual with { Train = new() { LearningRate = 2e-5 }, Adapter = new() { Type = "none", R = 300 } }, Facts));
         Assert.Empty(TrainingLints.Check(Usual with { Train = new() { LrSchedulerType = "constant", WarmupRatio = 0 } }, Facts));
+        Assert.Empty(TrainingLints.Check(Usual with { Train = new() { LrSchedulerType = "constant", WarmupSteps = 100 } }, Facts));
+        Assert.Empty(TrainingLints.Check(Usual with { Train = new() { WarmupSteps = 59 } }, Facts));
         Assert.Empty(TrainingLints.Check(Usual with { Adapter = new() { R = 64, UseRslora = true, LoraAlpha = 32 } }, Facts));
     }
 
@@ -69,6 +74,12 @@ public sealed class TrainingLintsTests
         Idle("adapter.rank_pattern", Usual with { Adapter = new() { RankPattern = new Dictionary<string, int> { ["q_proj"] = 4, ["k_proj"] = 2 } } }, adapted);
         Idle("adapter.alpha_pattern", Usual with { Adapter = new() { AlphaPattern = new Dictionary<string, double> { ["o_proj"] = 4 } } }, adapted);
         RecipePlace place = new("r.yaml", 7, 3);
+        Recipe WithBase(BaseSection section, string key) => Usual with { Base = section, Places = new Dictionary<string, RecipePlace> { [key] = place } };
+        Idle("base.compute_dtype", WithBase(new() { ComputeDtype = "bfloat16" }, "base.compute_dtype"), Facts);
+        Idle("base.double_quant", WithBase(new(), "base.double_quant"), Facts);
+        Idle("base.double_quant", WithBase(new() { Quantization = "int8" }, "base.double_quant"), Facts);
+        Assert.Empty(TrainingLints.Check(WithBase(new() { Quantization = "nf4" }, "base.double_quant"), Facts));
+        Assert.Empty(TrainingLints.Check(WithBase(new() { Quantization = "int8", ComputeDtype = "bfloat16" }, "base.compute_dtype"), Facts));
         Recipe continued = Usual with { Adapter = new() { InitFrom = "a", R = 4 }, Places = new Dictionary<string, RecipePlace> { ["adapter.init_from"] = place, ["adapter.r"] = place } };
         Idle("adapter.r", continued, Facts);
         Assert.Equal(7, TrainingLints.Check(continued, Facts).Single().Line);

@@ -3,8 +3,6 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using LoraBuild.Core.Formats;
-using LoraBuild.Core.Formats.BitsAndBytes;
 
 namespace LoraBuild.Worker.Tests.Planning;
 
@@ -35,19 +33,7 @@ public sealed class MemoryPlanTests : IDisposable
     {
         Write("");
         JsonNode asked = JsonNode.Parse(Ok("plan", "--json", "--set", "base.quantization=nf4").Output)!;
-        List<TensorToWrite> tensors = [];
-        using (ModelFiles files = ModelFiles.Open(worker.In("model")))
-        {
-            foreach ((string name, TensorEntry entry) in files.Tensors)
-            {
-                float[] values = files.ReadFloat32(name);
-                tensors.AddRange(name.EndsWith("_proj.weight", StringComparison.Ordinal)
-                    ? PackedArrays.Encode(WeightCode.Nf4, values, entry.Shape, 64, true).ToWrite(name, TensorDtype.BF16)
-                    : [TensorToWrite.FromFloat32(name, entry.Shape, values)]);
-            }
-        }
-
-        SafetensorsWriter.Write(worker.In("model", "model.safetensors"), tensors);
+        worker.StoreQuantized();
         JsonNode plan = JsonNode.Parse(Ok("plan", "--json").Output)!;
         Assert.Equal((long)asked["memory_bytes"]!["weights"]!, (long)plan["memory_bytes"]!["weights"]!);
         Assert.Equal((long)asked["peak_memory_bytes"]!, (long)plan["peak_memory_bytes"]!);
