@@ -80,7 +80,7 @@ public static class RecipeKeys
         yield return keys.Key("quantization", Choice("none", "nf4", "fp4", "int8"), s => s.Quantization, (s, v) => s with { Quantization = v }, "How the frozen linear weights of the layers are compressed in memory (QLoRA), in bitsandbytes' codes.", Train, Evaluate, Merge);
         yield return keys.Key("double_quant", Flag, s => s.DoubleQuant, (s, v) => s with { DoubleQuant = v }, "Whether the scales of nf4 and fp4 are quantized too.", Train, Evaluate, Merge);
         yield return keys.Key("compute_dtype", Choice("auto", "float32", "bfloat16", "float16"), s => s.ComputeDtype, (s, v) => s with { ComputeDtype = v }, "What operands and results of products with quantized weights are rounded to; auto: the type of the arithmetic.", Train, Evaluate, Merge);
-        yield return keys.Key("weights_in_memory", Choice("widened", "stored"), s => s.WeightsInMemory, (s, v) => s with { WeightsInMemory = v }, "stored: bf16 and fp16 weights of the layers stay mapped from their file and are widened by tile in each float32 product, half the memory for the same results.", Train, Evaluate);
+        yield return keys.Key("weights_in_memory", Choice("widened", "stored"), s => s.WeightsInMemory, (s, v) => s with { WeightsInMemory = v }, "stored: bf16 and fp16 matrices stay mapped from their file and are widened by tile in each float32 product, half the memory for the same results. Embedding and head are always held so beside quantised layers.", Train, Evaluate);
     }
 
     private static IEnumerable<BoundKey<Recipe>> DatasetTable()

@@ -72,8 +72,8 @@ internal static class AdapterLoader
             using var scope = NewDisposeScope();
             WeightSlot slot = model.Slots[name];
             using Tensor ids = tensor(trained.Ids.Select(id => (long)id).ToArray(), device: model.Device);
-            using Tensor fresh = tensor(files.Weights.ReadFloat32(trained.Rows.Name), trained.Rows.Shape).to(slot.Base.dtype, model.Device);
-            Tensor changed = (values.TryGetValue(name, out Tensor? before) ? before.detach() : slot.Base).index_copy(0, ids, fresh).DetachFromDisposeScope();
+            using Tensor fresh = tensor(files.Weights.ReadFloat32(trained.Rows.Name), trained.Rows.Shape).to(slot.Dtype, model.Device);
+            Tensor changed = (values.TryGetValue(name, out Tensor? before) ? before.detach() : slot.BaseMatrix.Whole(slot.Dtype)).index_copy(0, ids, fresh).DetachFromDisposeScope();
             values[name] = changed;
             if (model.Spec.IsHeadTied && name == embedding && !rows.ContainsKey(head))
                 values[head] = changed;
@@ -83,9 +83,9 @@ internal static class AdapterLoader
     /// <summary>A frozen value takes part in products with the model's type.</summary>
     private static Tensor InTypeOf(WeightSlot slot, Parameter value)
     {
-        if (value.requires_grad || value.dtype == slot.Base.dtype)
+        if (value.requires_grad || value.dtype == slot.Dtype)
             return value;
-        Tensor converted = value.to_type(slot.Base.dtype).DetachFromDisposeScope();
+        Tensor converted = value.to_type(slot.Dtype).DetachFromDisposeScope();
         value.Dispose();
         return converted;
     }

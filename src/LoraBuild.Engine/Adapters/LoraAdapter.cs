@@ -90,7 +90,7 @@ public sealed class LoraAdapter : IDisposable
         foreach (string path in plan.SavedModules)
         {
             WeightSlot slot = model.Slots[$"{path}.weight"];
-            tensors.Replace(slot.Name, plan.KeepsTie && tensors.Replaced.Count > 0 ? tensors.Replaced[0].Value : Trained(slot.Base.clone(), model.Device, true));
+            tensors.Replace(slot.Name, plan.KeepsTie && tensors.Replaced.Count > 0 ? tensors.Replaced[0].Value : Trained(slot.BaseMatrix.Copy(), model.Device, true));
         }
 
         foreach (WeightSlot bias in TrainedBiases(model, options.Bias, modules))
@@ -197,7 +197,7 @@ public sealed class LoraAdapter : IDisposable
         if (options.ModulesToSave.Any(m => whole.Any(p => p == m || p.EndsWith('.' + m, StringComparison.Ordinal))) || (model.Spec.IsHeadTied && plan.Targets.Any(t => t.Path == model.Head.Path)))
             throw new DiagnosticException("LB0524", "trainable_token_indices trains rows of a matrix that is also in modules_to_save or a target of the adapter; name it in one of them");
         using Tensor ids = tensor(tokens.Select(t => (long)t).ToArray(), device: model.Device);
-        return new TrainedTokenRows(tokens, Trained(model.Embedding.BaseWeight.index_select(0, ids).to(ScalarType.Float32), model.Device, true), model.VocabSize, shared);
+        return new TrainedTokenRows(tokens, Trained(model.Embedding.BaseMatrix.Rows(ids).to(ScalarType.Float32), model.Device, true), model.VocabSize, shared);
     }
 
     /// <summary>PEFT wraps an adapted module, so that its bias stands one level deeper.</summary>

@@ -28,10 +28,10 @@ public sealed class CausalLM : IDisposable
         IsFullyTrained = isFullyTrained;
         Dictionary<string, WeightSlot> slots = weights.Tensors.ToDictionary(w => w.Key, w => new WeightSlot(w.Key, w.Value));
         foreach ((string name, IFrozenWeight frozen) in weights.Frozen)
-            slots.Add(name, new WeightSlot(name, frozen));
+            slots.Add(name, new WeightSlot(name, new LinearWeight(frozen)));
         string embedding = ParameterLayout.EmbeddingPath(spec), head = ParameterLayout.HeadPath;
         if (spec.IsHeadTied)
-            slots.Add($"{head}.weight", new WeightSlot($"{head}.weight", weights.Tensors[$"{embedding}.weight"]));
+            slots.Add($"{head}.weight", new WeightSlot($"{head}.weight", weights[$"{embedding}.weight"]));
         Slots = slots;
         Embedding = new EmbeddingLayer(embedding, slots[$"{embedding}.weight"], spec.PaddingId);
         layers = [.. Enumerable.Range(0, spec.Layers.Count).Select(i => new DecoderLayer(spec, i, slots))];
@@ -70,7 +70,7 @@ public sealed class CausalLM : IDisposable
     public ScalarType Dtype => finalNorm.Base.dtype;
 
     /// <summary>[vocab, hidden]: logits = cap(LogitScale · hidden · HeadWeightᵀ). With an adapter on the head it is W + s·B·A, a new differentiable tensor.</summary>
-    public Tensor HeadWeight => Head.Adapter is { IsEnabled: true } adapter ? adapter.EffectiveWeight(Head.Matrix) : Head.Weight;
+    public LinearWeight HeadWeight => Head.ActiveAdapter is { } adapter ? adapter.EffectiveWeight(Head.Matrix) : Head.Matrix;
 
     public double LogitScale => Spec.LogitScale;
 
@@ -166,7 +166,7 @@ public sealed class CausalLM : IDisposable
         using ModelFiles? source = ModelFiles.Exist(ModelDirectory) ? ModelFiles.Open(ModelDirectory) : null;
         WeightNames names = source is null ? WeightNames.Default(Spec) : WeightNames.Of(source, Spec);
         if (weights.Frozen.Count > 0)
-            throw new InvalidOperationException("a model whose weights are held as codes is not written as tensors");
+            throw new InvalidOperationException("a model whose weights are held otherwise than as tensors is not written");
         List<TensorToWrite> tensors = [.. weights.Tensors.Select(w => TensorTypes.ToWrite(names.InFiles(w.Key), w.Value, dtype))];
         if (source is not null)
             tensors.AddRange(source.Tensors.Keys.Where(n => WeightNames.IsOfAnotherPart(n, Spec)).Select(n => TensorToWrite.CopyOf(source.FileOf(n), n)));

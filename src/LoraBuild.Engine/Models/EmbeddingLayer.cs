@@ -20,11 +20,11 @@ public sealed class EmbeddingLayer
 
     public string Path { get; }
 
-    /// <summary>[vocab, hidden].</summary>
-    public Tensor BaseWeight => weight.Base;
+    /// <summary>[vocab, hidden], the model's own, however it is held.</summary>
+    public LinearWeight BaseMatrix => weight.BaseMatrix;
 
     /// <summary>The weight in use, without an adapter's low-rank part.</summary>
-    public Tensor Weight => weight.Value;
+    public LinearWeight Matrix => weight.Matrix;
 
     /// <summary>A low-rank update of the rows that are looked up; null: none.</summary>
     internal LoraEmbedding? Adapter { get; set; }
@@ -51,11 +51,11 @@ public sealed class EmbeddingLayer
 
     private Tensor LookUp(Tensor ids)
     {
-        Tensor weight = Weight;
-        if (!weight.requires_grad || !is_grad_enabled() || paddingId is not int padding)
-            return weight.index_select(0, ids);
+        LinearWeight matrix = Matrix;
+        if (matrix.Plain is not { requires_grad: true } || !is_grad_enabled() || paddingId is not int padding)
+            return matrix.Rows(ids);
         // Padding ids look up a constant copy of their row: same value, no gradient.
-        using Tensor rows = weight.index_select(0, ids); // [P, hidden]
+        using Tensor rows = matrix.Rows(ids); // [P, hidden]
         using Tensor constant = rows.detach();
         using Tensor isPadding = ids.eq(padding);
         using Tensor column = isPadding.unsqueeze(1); // [P, 1]

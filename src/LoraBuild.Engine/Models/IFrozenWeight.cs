@@ -24,4 +24,9 @@ public interface IFrozenWeight : IDisposable
     /// <summary>Rows [first, first + count) in fp32.</summary>
     /// <returns>[count, in], a new tensor.</returns>
     Tensor Rows(long first, long count);
+
+    /// <summary>Single rows in fp32.</summary>
+    /// <param name="ids">int64 [n], in any order and more than once.</param>
+    /// <returns>[n, in], a new tensor.</returns>
+    Tensor Rows(Tensor ids);
 }

@@ -22,6 +22,11 @@ public readonly record struct LinearWeight
 
     public long InFeatures => Plain?.shape[1] ?? Frozen!.InFeatures;
 
+    /// <summary>The type of the arithmetic: a weight that is held otherwise is widened to fp32.</summary>
+    public ScalarType Dtype => Plain?.dtype ?? ScalarType.Float32;
+
+    public Device Device => Plain?.device ?? Frozen!.Device;
+
     public static implicit operator LinearWeight(Tensor plain) => new(plain);
 
     /// <summary>y = x Wᵀ + b.</summary>
@@ -30,6 +35,14 @@ public readonly record struct LinearWeight
     public Tensor Linear(Tensor x, Tensor? bias = null) =>
         Plain is not null ? nn.functional.linear(x, Plain, bias) : Frozen!.Linear(x, bias);
 
+    /// <summary>Single rows in <see cref="Dtype"/>: what an embedding looks up.</summary>
+    /// <param name="ids">int64 [n].</param>
+    /// <returns>[n, in], a new tensor; differentiable where the weight is trained.</returns>
+    public Tensor Rows(Tensor ids) => Plain is not null ? Plain.index_select(0, ids) : Frozen!.Rows(ids);
+
+    /// <summary>The whole weight in <see cref="Dtype"/> and memory of its own.</summary>
+    public Tensor Copy() => Plain is not null ? Plain.clone() : Whole(Dtype);
+
     /// <summary>The whole weight in a type; of a plain tensor of that type another reference to it.</summary>
     /// <returns>[out, in]; differentiable where the weight is trained.</returns>
     public Tensor Whole(ScalarType type)
@@ -37,7 +50,7 @@ public readonly record struct LinearWeight
         if (Plain is not null)
             return TensorTypes.Converted(Plain, type, Plain.device);
         using var scope = NewDisposeScope();
-        Tensor whole = empty([OutFeatures, InFeatures], dtype: type, device: Frozen!.Device);
+        Tensor whole = empty([OutFeatures, InFeatures], dtype: type, device: Device);
         foreach ((long first, Tensor rows) in WideTiles())
             whole.narrow(0, first, rows.shape[0]).copy_(rows);
         return whole.MoveToOuterDisposeScope();

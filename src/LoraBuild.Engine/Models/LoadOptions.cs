@@ -12,10 +12,10 @@ public sealed record LoadOptions
     /// <summary>Type of weights and arithmetic. Null: fp32 on a CPU, the stored type elsewhere.</summary>
     public ScalarType? Dtype { get; init; }
 
-    /// <summary>Compresses the linear weights of the layers; null: they are held as tensors, unless they are stored quantised.</summary>
+    /// <summary>Compresses the linear weights of the layers; null: they are held as tensors, unless they are stored quantised. Embedding and head are then held as <see cref="HoldsStoredType"/> has it.</summary>
     public QuantizationOptions? Quantization { get; init; }
 
-    /// <summary>Where the arithmetic is fp32, linear weights of the layers that are stored as bf16 or fp16 stay so, mapped from the file, and are widened by tile inside each product. The results are the same.</summary>
+    /// <summary>Where the arithmetic is fp32, linear weights that are stored as bf16 or fp16 stay so, mapped from the file, and are widened by tile inside each product, on a CPU those of embedding and head too. The results are the same.</summary>
     public bool HoldsStoredType { get; init; }
 
     /// <summary>Full fine-tuning: every weight is trained, in memory of its own.</summary>

@@ -14,6 +14,7 @@ internal sealed class WeightLoader : IDisposable
     private readonly ModelFiles files;
     private readonly DecoderSpec spec;
     private readonly WeightNames names;
+    private readonly bool isQuantized; // by who stored the model
     private readonly MappedTensors maps = new();
 
     private WeightLoader(ModelFiles files, DecoderSpec spec)
@@ -21,6 +22,7 @@ internal sealed class WeightLoader : IDisposable
         this.files = files;
         this.spec = spec;
         names = WeightNames.Of(files, spec);
+        isQuantized = files.Tensors.Keys.Any(n => PackedWeight.Find(files, n) is not null);
     }
 
     /// <returns>In the order of <see cref="ParameterLayout.All"/>; detached from dispose scopes, owned by the caller.</returns>
@@ -39,7 +41,7 @@ internal sealed class WeightLoader : IDisposable
         {
             foreach (ParameterShape parameter in parameters)
             {
-                if (loader.IsLayerLinear(parameter) && ((IFrozenWeight?)quantized.Load(loader.names.InFiles(parameter.Name)) ?? loader.LoadStored(parameter, options)) is { } frozen)
+                if (((IFrozenWeight?)(loader.IsLayerLinear(parameter) ? quantized.Load(loader.names.InFiles(parameter.Name)) : null) ?? loader.LoadStored(parameter, options)) is { } frozen)
                     weights.Frozen.Add(parameter.Name, frozen);
                 else
                     weights.Tensors.Add(parameter.Name, loader.LoadOne(parameter, options));
@@ -126,12 +128,16 @@ internal sealed class WeightLoader : IDisposable
         return isEqual;
     }
 
-    /// <summary>A narrow weight as it is stored, where the arithmetic is wider and the options want it so.</summary>
+    /// <summary>A narrow matrix as it is stored, where the arithmetic is wider and the options want it so; beside quantised weights embedding and head are.</summary>
     private StoredWeight? LoadStored(ParameterShape parameter, LoadOptions options)
     {
         TensorEntry entry = files.Tensors[names.InFiles(parameter.Name)];
+        bool isOfVocabulary = parameter.Kind == ParameterKind.Embedding || parameter.ModulePath == ParameterLayout.HeadPath;
+        bool isWanted = isOfVocabulary
+            ? (options.HoldsStoredType || options.Quantization is not null || isQuantized) && (options.Device ?? CPU).type == DeviceType.CPU
+            : options.HoldsStoredType && parameter.Kind == ParameterKind.LinearWeight;
         ScalarType arithmetic = options.Dtype ?? ScalarType.Float32;
-        if (!options.HoldsStoredType || options.RequiresGrad || arithmetic != ScalarType.Float32 || entry.Dtype is not (TensorDtype.BF16 or TensorDtype.F16))
+        if (!isWanted || options.RequiresGrad || arithmetic != ScalarType.Float32 || entry.Dtype is not (TensorDtype.BF16 or TensorDtype.F16))
             return null;
         using Tensor mapped = maps.Read(files.FileOf(entry.Name), entry);
         return new StoredWeight(TensorTypes.Converted(mapped, mapped.dtype, options.Device ?? CPU));

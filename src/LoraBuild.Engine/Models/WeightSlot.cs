@@ -8,19 +8,8 @@ public sealed class WeightSlot
 {
     private readonly LinearWeight held;
 
-    /// <param name="baseValue">The model's own value.</param>
-    public WeightSlot(string name, Tensor baseValue)
-        : this(name, new LinearWeight(baseValue))
-    {
-    }
-
-    /// <param name="frozen">The model's own value, which is no plain tensor.</param>
-    public WeightSlot(string name, IFrozenWeight frozen)
-        : this(name, new LinearWeight(frozen))
-    {
-    }
-
-    private WeightSlot(string name, LinearWeight held)
+    /// <param name="held">The model's own value; a plain tensor of any shape, or a matrix that is held otherwise.</param>
+    public WeightSlot(string name, LinearWeight held)
     {
         Name = name;
         this.held = held;
@@ -29,15 +18,19 @@ public sealed class WeightSlot
     public string Name { get; }
 
     /// <summary>The model's own value.</summary>
-    /// <exception cref="InvalidOperationException">It is held otherwise (<see cref="IFrozenWeight"/>): only linear modules' weights are.</exception>
+    /// <exception cref="InvalidOperationException">It is held otherwise (<see cref="IFrozenWeight"/>): only linear modules' weights and embeddings are.</exception>
     public Tensor Base => held.Plain ?? throw new InvalidOperationException($"{Name} is no plain tensor");
 
     public long[] Shape => held.Plain?.shape ?? [held.OutFeatures, held.InFeatures];
+
+    /// <summary>The type in which the model's own value takes part in the arithmetic.</summary>
+    public ScalarType Dtype => held.Dtype;
 
     /// <summary>A copy that is used in place of <see cref="Base"/> (<c>modules_to_save</c>, trained biases and rows); null: none.</summary>
     public ReplacedWeight? Replacement { get; internal set; }
 
     /// <summary>The value in use.</summary>
+    /// <exception cref="InvalidOperationException">It is no plain tensor.</exception>
     public Tensor Value => Replacement is { IsEnabled: true } replacement ? replacement.Value : Base;
 
     /// <summary>The model's own matrix, however it is held.</summary>

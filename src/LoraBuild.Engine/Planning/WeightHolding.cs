@@ -26,6 +26,9 @@ public sealed record WeightHolding(int PlainBytes, WeightQuantization Quantizati
     /// <summary>Bytes of embedding, head, norms and biases; differs from <see cref="PlainBytes"/> where a trainer widens them (PEFT's prepare_model_for_kbit_training).</summary>
     public int OtherBytes { get; init; } = PlainBytes;
 
+    /// <summary>Bytes of a number of embedding and head, where they are held in the type of their file; null: as <see cref="OtherBytes"/>.</summary>
+    public int? VocabularyBytes { get; init; }
+
     public long BytesOf(DecoderSpec spec) => ParameterLayout.All(spec).Sum(BytesOf);
 
     public bool IsQuantized(ParameterShape parameter) =>
@@ -33,7 +36,9 @@ public sealed record WeightHolding(int PlainBytes, WeightQuantization Quantizati
 
     public long BytesOf(ParameterShape parameter)
     {
-        if (parameter.Kind != ParameterKind.LinearWeight || parameter.ModulePath == ParameterLayout.HeadPath)
+        if (parameter.Kind == ParameterKind.Embedding || parameter.ModulePath == ParameterLayout.HeadPath)
+            return parameter.Count * (VocabularyBytes ?? OtherBytes);
+        if (parameter.Kind != ParameterKind.LinearWeight)
             return parameter.Count * OtherBytes;
         return Quantization switch
         {

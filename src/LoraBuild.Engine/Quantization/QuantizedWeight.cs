@@ -137,6 +137,13 @@ public sealed class QuantizedWeight : IFrozenWeight
         return ReferenceRows(first, count);
     }
 
+    /// <inheritdoc/>
+    public Tensor Rows(Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        return cat([.. ids.cpu().data<long>().Select(id => Rows(id, 1))], 0).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The same in tensor calls, which is what the native decoding has to equal.</summary>
     internal Tensor ReferenceRows(long first, long count)
     {
@@ -206,6 +213,8 @@ public sealed class QuantizedWeight : IFrozenWeight
         public Tensor Linear(Tensor x, Tensor? bias) => weight.ReferenceLinear(x, bias);
 
         public Tensor Rows(long first, long count) => weight.ReferenceRows(first, count);
+
+        public Tensor Rows(Tensor ids) => weight.Rows(ids);
 
         public void Dispose()
         {

@@ -1,4 +1,4 @@
-// A linear module's weight in the narrow type of its file, while the arithmetic is fp32.
+// The weight of a linear module or of an embedding in the narrow type of its file, while the arithmetic is fp32.
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Models.Kernels;
 using static TorchSharp.torch;
@@ -47,6 +47,13 @@ public sealed class StoredWeight : IFrozenWeight
     public Tensor Rows(long first, long count)
     {
         using Tensor rows = stored.narrow(0, first, count);
+        return rows.to_type(ScalarType.Float32);
+    }
+
+    /// <inheritdoc/>
+    public Tensor Rows(Tensor ids)
+    {
+        using Tensor rows = stored.index_select(0, ids);
         return rows.to_type(ScalarType.Float32);
     }
 

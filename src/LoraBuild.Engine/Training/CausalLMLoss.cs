@@ -66,9 +66,10 @@ public static class CausalLMLoss
         using DisposeScope scope = NewDisposeScope();
         Tensor hidden = pass.Hidden;
         (Tensor selected, Tensor positions, Tensor targets) = Select(hidden.detach(), batch);
-        Tensor weight = model.HeadWeight; // [vocab, hidden]; with an adapter on the head it leads to A and B
+        LinearWeight weight = model.HeadWeight; // [vocab, hidden]; with an adapter on the head it leads to A and B
+        Tensor? trained = weight.Plain is { requires_grad: true } plain ? plain : null;
         Tensor selectedGradient = empty_like(selected);
-        Tensor? weightGradient = weight.requires_grad ? zeros(weight.shape, dtype: ScalarType.Float32, device: weight.device) : null;
+        Tensor? weightGradient = trained is null ? null : zeros(trained.shape, dtype: ScalarType.Float32, device: trained.device);
         double sum = Head(model, weight, labelSmoothing).Run(
             selected, targets, scale, selectedGradient, weightGradient, HeadCrossEntropy.RowsOfChunk(model.VocabSize), weights);
 
@@ -80,10 +81,10 @@ public static class CausalLMLoss
             gradients.Add(zeros_like(hidden).index_copy_(0, positions, selectedGradient));
         }
 
-        if (weightGradient is not null)
+        if (trained is not null)
         {
-            outputs.Add(weight);
-            gradients.Add(weightGradient.to(weight.dtype));
+            outputs.Add(trained);
+            gradients.Add(weightGradient!.to(trained.dtype));
         }
 
         if (outputs.Count > 0)
@@ -91,7 +92,7 @@ public static class CausalLMLoss
         return sum;
     }
 
-    private static HeadCrossEntropy Head(CausalLM model, Tensor weight, double labelSmoothing = 0) => new(weight, model.LogitScale, model.LogitSoftcap, labelSmoothing);
+    private static HeadCrossEntropy Head(CausalLM model, LinearWeight weight, double labelSmoothing = 0) => new(weight, model.LogitScale, model.LogitSoftcap, labelSmoothing);
 
     private static (Tensor Hidden, Tensor Positions, Tensor Targets) Select(Tensor hidden, MicroBatch batch)
     {

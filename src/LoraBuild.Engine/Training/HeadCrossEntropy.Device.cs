@@ -11,16 +11,17 @@ internal sealed partial record HeadCrossEntropy
     // A chunk four times as large as on a processor, half as wide where the model is bf16: enough rows for the product to fill the device.
     private const long RowsOfDeviceChunk = 4;
 
-    private bool IsForDevice(Tensor hidden) => CudaKernels.Fit(hidden) && CudaKernels.Fit(Weight) && hidden.dtype == Weight.dtype;
+    private bool IsForDevice(Tensor hidden) => CudaKernels.Fit(hidden) && Weight.Plain is Tensor plain && CudaKernels.Fit(plain) && hidden.dtype == plain.dtype;
 
     /// <summary>As <see cref="Run"/>. The device is waited for once, for the sum.</summary>
     private double RunOnDevice(Tensor hidden, Tensor targets, double scale, Tensor? hiddenGradient, Tensor? weightGradient, long rowsOfChunk, Tensor? weights, Tensor? losses)
     {
+        Tensor weight = Weight.Plain!;
         long count = hidden.shape[0];
         float factor = (float)(scale * LogitScale);
         Tensor tokenLosses = empty([count], dtype: ScalarType.Float32, device: hidden.device);
-        Tensor buffer = empty([Math.Min(count, rowsOfChunk), Weight.shape[0]], dtype: Weight.dtype, device: Weight.device); // for all chunks
-        using Tensor transposed = Weight.t();
+        Tensor buffer = empty([Math.Min(count, rowsOfChunk), weight.shape[0]], dtype: weight.dtype, device: weight.device); // for all chunks
+        using Tensor transposed = weight.t();
         for (long row = 0; row < count; row += rowsOfChunk)
         {
             using DisposeScope scope = NewDisposeScope();
@@ -30,7 +31,7 @@ internal sealed partial record HeadCrossEntropy
             CudaKernels.CrossEntropy(
                 logits, targets.narrow(0, row, rows), weights?.narrow(0, row, rows), tokenLosses.narrow(0, row, rows), LogitScale, LogitSoftcap ?? 0, LabelSmoothing,
                 wantsGradient: hiddenGradient is not null || weightGradient is not null);
-            hiddenGradient?.narrow(0, row, rows).addmm_(logits, Weight, 0, factor);
+            hiddenGradient?.narrow(0, row, rows).addmm_(logits, weight, 0, factor);
             weightGradient?.add_(logits.t().matmul(h.mul(factor)));
         }
 

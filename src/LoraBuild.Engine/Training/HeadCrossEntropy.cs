@@ -1,4 +1,5 @@
 // Cross-entropy through the head in chunks of rows: the loss and its gradients in one pass, never all logits at once.
+using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Models.Kernels;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -9,11 +10,11 @@ namespace LoraBuild.Engine.Training;
 /// Σ wᵢ·(−log softmax(cap(s · h Wᵀ))[target]) and its gradients. Softmax in fp32, whatever the type of h and W. With label smoothing ε the target is
 /// 1 − ε on the token and ε / vocab everywhere, as transformers' LabelSmoother has it.
 /// </summary>
-/// <param name="Weight">W, [vocab, hidden].</param>
+/// <param name="Weight">W, [vocab, hidden], however it is held: a tensor, or a stored one that is widened by tile in both products.</param>
 /// <param name="LogitScale">s.</param>
 /// <param name="LogitSoftcap">cap(z) = c · tanh(z / c); null: cap(z) = z.</param>
 /// <param name="LabelSmoothing">ε.</param>
-internal sealed partial record HeadCrossEntropy(Tensor Weight, double LogitScale, double? LogitSoftcap, double LabelSmoothing = 0)
+internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double LogitScale, double? LogitSoftcap, double LabelSmoothing = 0)
 {
     // Logits of one chunk: 64 MB in fp32. At least this many rows keep the matrix product efficient with a large vocabulary.
     private const long ChunkElements = 1 << 24;
@@ -42,8 +43,7 @@ internal sealed partial record HeadCrossEntropy(Tensor Weight, double LogitScale
         long count = hidden.shape[0];
         bool hasGradient = hiddenGradient is not null || weightGradient is not null;
         // One buffer for all chunks: memory from the system costs a page fault every 4 KiB.
-        Tensor buffer = empty([Math.Min(count, rowsOfChunk), Weight.shape[0]], dtype: Weight.dtype, device: Weight.device);
-        using Tensor transposed = Weight.t();
+        Tensor buffer = empty([Math.Min(count, rowsOfChunk), Weight.OutFeatures], dtype: Weight.Dtype, device: Weight.Device);
         double sum = 0;
         for (long row = 0; row < count; row += rowsOfChunk)
         {
@@ -51,17 +51,20 @@ internal sealed partial record HeadCrossEntropy(Tensor Weight, double LogitScale
             long rows = Math.Min(rowsOfChunk, count - row);
             Tensor h = hidden.narrow(0, row, rows); // [n, hidden]
             Tensor? weight = weights?.narrow(0, row, rows); // [n]
-            Tensor logits = buffer.narrow(0, 0, rows).addmm_(h, transposed, 0, 1).to(ScalarType.Float32); // [n, vocab]
+            Tensor product = buffer.narrow(0, 0, rows); // [n, vocab]
+            WeightProduct.Forward_(h, Weight, product);
+            Tensor logits = product.to(ScalarType.Float32);
             (Tensor tokenLosses, Tensor? gradient) = CrossEntropy.Apply(logits, targets.narrow(0, row, rows), weight, LogitScale, LogitSoftcap, LabelSmoothing, hasGradient);
             losses?.narrow(0, row, rows).copy_(tokenLosses);
             sum += (weight is null ? tokenLosses : tokenLosses.mul(weight)).sum().item<float>();
             if (gradient is null)
                 continue;
 
-            gradient = gradient.to(Weight.dtype);
-            float factor = (float)(scale * LogitScale);
-            hiddenGradient?.narrow(0, row, rows).addmm_(gradient, Weight, 0, factor);
-            weightGradient?.add_(gradient.t().matmul(h.mul(factor)));
+            gradient = gradient.to(Weight.Dtype);
+            double factor = scale * LogitScale;
+            if (hiddenGradient is not null)
+                WeightProduct.Backward_(gradient, Weight, factor, hiddenGradient.narrow(0, row, rows));
+            weightGradient?.add_(gradient.t().matmul(h.mul((float)factor)));
         }
 
         return sum;

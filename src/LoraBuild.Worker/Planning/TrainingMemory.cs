@@ -55,11 +55,15 @@ internal sealed class TrainingMemory
         bool isFull = recipe.Adapter.Type == "none";
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int plain = WidthOf(facts.Dtype ?? DtypeOf(recipe.Base.Dtype) ?? (facts.IsCuda ? facts.Config.Dtype ?? TensorDtype.F32 : TensorDtype.F32));
-        bool isHeldAsStored = recipe.Base.WeightsInMemory == "stored";
+        bool isHeldAsStored = recipe.Base is { WeightsInMemory: "stored", Weights: not "random" };
         PackedWeight? kept = recipe.Base.Weights == "random" ? null : stored;
         WeightQuantization quantization = kept is null ? QuantizationOf(recipe) : kept.Code == WeightCode.Int8 ? WeightQuantization.Int8 : WeightQuantization.FourBit;
         bool isDouble = kept is null ? recipe.Base.DoubleQuant : kept.Nested is not null;
-        WeightHolding weights = new(isHeldAsStored ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : plain, quantization, isDouble) { OtherBytes = plain };
+        WeightHolding weights = new(isHeldAsStored ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : plain, quantization, isDouble)
+        {
+            OtherBytes = plain,
+            VocabularyBytes = !isFull && !facts.IsCuda && plain == sizeof(float) && (isHeldAsStored || quantization != WeightQuantization.None) ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : null,
+        };
         bool isFused = KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float);
         return new MemoryQuestion
         {

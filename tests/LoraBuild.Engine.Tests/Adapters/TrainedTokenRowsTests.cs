@@ -59,7 +59,7 @@ public sealed class TrainedTokenRowsTests
         {
             width = full.HiddenSize;
             Backward(full, documents);
-            using Tensor gradient = full.Embedding.BaseWeight.grad!;
+            using Tensor gradient = full.Embedding.BaseMatrix.Plain!.grad!;
             expected = TensorTypes.ToFloat32Array(gradient);
         }
 

@@ -77,6 +77,7 @@ public sealed class MemoryPlannerTests
         Assert.Equal(131_072, new WeightHolding(2).BytesOf(weight));
         ParameterShape head = weight with { Name = "lm_head.weight" };
         Assert.Equal(131_072, new WeightHolding(2, WeightQuantization.FourBit).BytesOf(head));
+        Assert.Equal(131_072, new WeightHolding(4, WeightQuantization.FourBit) { VocabularyBytes = 2 }.BytesOf(head));
     }
 
     [Theory]

@@ -38,6 +38,7 @@ public sealed class FrozenWeightTests
         float[] part = expected[(first * columns)..((first + count) * columns)];
         Assert.Equal(part, weight.Rows(first, count).data<float>().ToArray());
         Assert.Equal(part, weight.ReferenceRows(first, count).data<float>().ToArray());
+        Assert.Equal([.. expected[^columns..], .. expected[..columns], .. expected[^columns..]], weight.Rows(tensor([rows - 1L, 0, rows - 1])).data<float>().ToArray());
         Assert.True(weight.ByteCount < (rows * columns * (code == WeightCode.Int8 ? 1.1 : 0.65)) + (rows * 4) + 4096);
     }
 

@@ -2,7 +2,9 @@
 using LoraBuild.Core.Formats;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Quantization;
 using LoraBuild.Engine.Training;
+using LoraBuild.Torch.Native;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -69,6 +71,52 @@ public sealed class CausalLMLossTests
         Same(losses, found);
         Same(hidden.grad!, hiddenGradient);
         Same(weight.grad!, weightGradient);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.BFloat16, 7)]
+    [InlineData(ScalarType.BFloat16, 1000)]
+    [InlineData(ScalarType.Float16, 5)]
+    public void A_stored_head_gives_the_loss_and_gradient_of_its_widened_copy(ScalarType type, long rowsOfChunk)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using Generator generator = new(5);
+        Tensor hidden = randn([23, 600], generator: generator).mul(0.1);
+        Tensor narrow = randn([2500, 600], generator: generator).to_type(type); // several tiles
+        Tensor wide = narrow.to_type(ScalarType.Float32);
+        Tensor targets = randint(0, 2500, [23], dtype: ScalarType.Int64, generator: generator);
+        using StoredWeight stored = new(narrow);
+        (Tensor expected, Tensor actual) = (zeros_like(hidden), zeros_like(hidden));
+        double plainSum = new HeadCrossEntropy(wide, 0.7, 30).Run(hidden, targets, 0.25, expected, null, rowsOfChunk);
+        double storedSum = new HeadCrossEntropy(new LinearWeight(stored), 0.7, 30).Run(hidden, targets, 0.25, actual, null, rowsOfChunk);
+        Assert.Equal(plainSum, storedSum, 1e-4);
+        Same(expected, actual);
+        Assert.Equal(storedSum, new HeadCrossEntropy(new LinearWeight(stored), 0.7, 30).Run(hidden, targets, 1, null, null, rowsOfChunk), 1e-4);
+    }
+
+    /// <summary>What is alive at once, as the allocator of large tensors counts it.</summary>
+    [Theory]
+    [InlineData(151_936, false)]
+    [InlineData(151_936, true)]
+    [InlineData(262_144, false)]
+    public void No_tensor_of_tokens_times_vocabulary_ever_exists(int vocabSize, bool isStored)
+    {
+        const int Tokens = 2000, Width = 8;
+        using DisposeScope scope = NewDisposeScope();
+        using Generator generator = new(6);
+        Tensor hidden = randn([Tokens, Width], generator: generator);
+        Tensor narrow = randn([vocabSize, Width], generator: generator).to_type(ScalarType.BFloat16);
+        Tensor wide = narrow.to_type(ScalarType.Float32);
+        Tensor targets = randint(0, vocabSize, [Tokens], dtype: ScalarType.Int64, generator: generator);
+        using StoredWeight stored = new(narrow);
+        HeadCrossEntropy head = new(isStored ? new LinearWeight(stored) : wide, 1, null);
+        NativeRuntime.TrimTensorMemory(); // the most that was alive counts from now
+        long before = NativeRuntime.TensorBytes.Live;
+        head.Run(hidden, targets, 1, zeros_like(hidden), null, HeadCrossEntropy.RowsOfChunk(vocabSize));
+        long needed = NativeRuntime.TensorBytes.MostLive - before;
+        long chunk = HeadCrossEntropy.RowsOfChunk(vocabSize) * vocabSize * sizeof(float);
+        Assert.InRange(needed, 1, chunk + (8 << 20)); // a tile of the weight, the gradient of the hidden states, and nothing as large as the chunk
+        Assert.True(needed * 16 < (long)Tokens * vocabSize * sizeof(float), $"{needed / 1e6:F0} MB");
     }
 
     [Fact]

@@ -28,7 +28,7 @@ public sealed class TrainedParameterGroupsTests
 
         groups = Of(new LoraOptions { R = 4, TargetModules = ["q_proj"], ModulesToSave = ["embed_tokens"] }, out CausalLM second);
         using (second)
-            Assert.Contains(groups, g => g.Module == "embed_tokens" && g.Modules == 1 && g.Parameters == second.Embedding.BaseWeight.NumberOfElements);
+            Assert.Contains(groups, g => g.Module == "embed_tokens" && g.Modules == 1 && g.Parameters == second.Embedding.BaseMatrix.Plain!.NumberOfElements);
     }
 
     [Fact]

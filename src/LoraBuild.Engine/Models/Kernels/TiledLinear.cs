@@ -34,8 +34,7 @@ internal sealed class TiledLinear : autograd.SingleTensorFunction<TiledLinear>
         ctx.save_data("type", x.dtype);
         Tensor rows = Operand(x, isRounded);
         Tensor y = empty([x.shape[0], weight.OutFeatures], dtype: ScalarType.Float32, device: x.device);
-        foreach ((long first, Tensor tile) in Tiles(weight, isRounded))
-            y.narrow(1, first, tile.shape[0]).copy_(rows.mm(tile.t()));
+        Forward_(rows, weight, isRounded, y);
         return Operand(y, isRounded).to_type(x.dtype).MoveToOuterDisposeScope();
     }
 
@@ -45,10 +44,31 @@ internal sealed class TiledLinear : autograd.SingleTensorFunction<TiledLinear>
         IFrozenWeight weight = (IFrozenWeight)ctx.get_data("weight");
         bool isRounded = (bool)ctx.get_data("rounded");
         Tensor dy = Operand(grad_output, isRounded);
-        Tensor dx = zeros([dy.shape[0], weight.InFeatures], dtype: ScalarType.Float32, device: dy.device);
-        foreach ((long first, Tensor tile) in Tiles(weight, isRounded))
-            dx.addmm_(dy.narrow(1, first, tile.shape[0]), tile);
+        Tensor dx = empty([dy.shape[0], weight.InFeatures], dtype: ScalarType.Float32, device: dy.device);
+        Backward_(dy, weight, isRounded, 1, dx);
         return [Operand(dx, isRounded).to_type((ScalarType)ctx.get_data("type")).MoveToOuterDisposeScope(), null!, null!];
+    }
+
+    /// <summary>y = x Wᵀ, a tile at a time.</summary>
+    /// <param name="x">fp32 [n, in].</param>
+    /// <param name="isRounded">W is rounded to bf16; x, if it has to be, is already.</param>
+    /// <param name="y">fp32 [n, out], overwritten; its rows may stand apart.</param>
+    public static void Forward_(Tensor x, IFrozenWeight weight, bool isRounded, Tensor y)
+    {
+        using var scope = NewDisposeScope();
+        foreach ((long first, Tensor tile) in Tiles(weight, isRounded))
+            y.narrow(1, first, tile.shape[0]).addmm_(x, tile.t(), 0, 1);
+    }
+
+    /// <summary>dx = factor · dy W, a tile at a time.</summary>
+    /// <param name="dy">fp32 [n, out].</param>
+    /// <param name="isRounded">W is rounded to bf16; dy, if it has to be, is already.</param>
+    /// <param name="dx">fp32 [n, in], overwritten.</param>
+    public static void Backward_(Tensor dy, IFrozenWeight weight, bool isRounded, double factor, Tensor dx)
+    {
+        using var scope = NewDisposeScope();
+        foreach ((long first, Tensor tile) in Tiles(weight, isRounded))
+            dx.addmm_(dy.narrow(1, first, tile.shape[0]), tile, first == 0 ? 0 : 1, (float)factor);
     }
 
     private static IEnumerable<(long First, Tensor Tile)> Tiles(IFrozenWeight weight, bool isRounded)
