@@ -22,5 +22,5 @@ public sealed record QuantizationOptions
     public QuantizedCache? Cache { get; init; }
 
     /// <summary>What decides the codes beside the base model's weights.</summary>
-    internal string Settings => Code == WeightCode.Int8 ? "int8 rows 1" : FormattableString.Invariant($"{Code.Name()} {BlockSize} {(HasDoubleQuantization ? "nested" : "plain")} 1");
+    internal string Settings => Code == WeightCode.Int8 ? "int8 rows 2" : FormattableString.Invariant($"{Code.Name()} {BlockSize} {(HasDoubleQuantization ? "nested" : "plain")} 1");
 }

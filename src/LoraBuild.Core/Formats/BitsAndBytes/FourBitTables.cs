@@ -10,11 +10,11 @@ public static class FourBitTables
         0.07958029955625534f, 0.16093020141124725f, 0.24611230194568634f, 0.33791524171829224f, 0.44070982933044434f, 0.5626170039176941f, 0.7229568362236023f, 1.0f,
     ];
 
-    /// <summary>By bit pattern: 0, 1/192, 2/3, 1, 1/3, 1/2, 1/6, 1/4, then the same with the sign bit.</summary>
+    /// <summary>By bit pattern: 0, 1/192, 2/3, 1, 1/3, 1/2, 1/6, 1/4, then the same with the sign bit; 0 has none.</summary>
     private static readonly float[] Fp4 =
     [
         0.0f, 0.0625f / 12, 8f / 12, 1.0f, 4f / 12, 0.5f, 2f / 12, 0.25f,
-        -0.0f, -0.0625f / 12, -8f / 12, -1.0f, -4f / 12, -0.5f, -2f / 12, -0.25f,
+        0.0f, -0.0625f / 12, -8f / 12, -1.0f, -4f / 12, -0.5f, -2f / 12, -0.25f,
     ];
 
     /// <summary>Halfway between neighbours; a value on a threshold takes the lower code.</summary>

@@ -1,11 +1,11 @@
-// Rows of eight-bit whole numbers with one scale each.
+// Rows of eight-bit whole numbers with one scale each, as bitsandbytes' Linear8bitLt holds a weight.
+using System.Buffers;
 
 namespace LoraBuild.Core.Formats.BitsAndBytes;
 
 /// <summary>
-/// bitsandbytes' <c>int8_vectorwise_quant</c> without outliers, as its <c>Int8Params</c> holds a weight: scale = the largest magnitude of the row,
-/// code = round(x · (127 / scale)), halves to even; decoded: code · scale · (1 / 127). Products are computed with the decoded weight, not with
-/// inputs rounded to eight bits.
+/// bitsandbytes' <c>Int8Params</c>: the row is rounded to fp16, scale = its largest magnitude, code = round(x · (1 / scale · 127)), halves to even;
+/// decoded: code · scale · (1 / 127). Products are computed with the decoded weight, not with inputs rounded to eight bits.
 /// </summary>
 public static class Int8Rows
 {
@@ -15,10 +15,19 @@ public static class Int8Rows
     /// <returns>The row's scale.</returns>
     public static float Encode(ReadOnlySpan<float> row, Span<sbyte> codes)
     {
-        float scale = Magnitudes.Largest(row);
-        float factor = scale == 0 ? 0 : 127f / scale;
-        for (int i = 0; i < row.Length; i++)
-            codes[i] = (sbyte)Math.Clamp(MathF.Round(row[i] * factor, MidpointRounding.ToEven), -127f, 127f);
+        float[] rented = ArrayPool<float>.Shared.Rent(row.Length);
+        Span<float> rounded = rented.AsSpan(0, row.Length);
+        float scale = RoundToHalf(row, rounded);
+        if (float.IsInfinity(scale)) // beyond fp16 bitsandbytes' scale is infinite and its codes mean nothing: such a row keeps its numbers
+        {
+            row.CopyTo(rounded);
+            scale = Magnitudes.Largest(row);
+        }
+
+        float factor = scale == 0 ? 0 : 1 / scale * 127f; // in two roundings, as torch divides a number by a tensor
+        for (int i = 0; i < rounded.Length; i++)
+            codes[i] = (sbyte)Math.Clamp(MathF.Round(rounded[i] * factor, MidpointRounding.ToEven), -127f, 127f);
+        ArrayPool<float>.Shared.Return(rented);
         return scale;
     }
 
@@ -27,5 +36,20 @@ public static class Int8Rows
     {
         for (int i = 0; i < codes.Length; i++)
             destination[i] = codes[i] * scale * OneOver127;
+    }
+
+    /// <returns>The largest magnitude after rounding; infinite where fp16 cannot hold it.</returns>
+    private static float RoundToHalf(ReadOnlySpan<float> row, Span<float> rounded)
+    {
+        const int atOnce = 512;
+        Span<byte> halves = stackalloc byte[2 * atOnce];
+        for (int start = 0; start < row.Length; start += atOnce)
+        {
+            int count = Math.Min(atOnce, row.Length - start);
+            FloatConversion.FromFloat32(TensorDtype.F16, row.Slice(start, count), halves);
+            FloatConversion.ToFloat32(TensorDtype.F16, halves[..(2 * count)], rounded.Slice(start, count));
+        }
+
+        return Magnitudes.Largest(rounded);
     }
 }

@@ -43,6 +43,41 @@ public sealed class HostStateAdamWTests
         }
     }
 
+    /// <summary>golden/bitsandbytes/README.md: blocks of zeros, numbers of very different size in one block, a short last block, a rate that rises.</summary>
+    [Fact]
+    public void Ten_steps_over_hard_gradients_are_those_of_bitsandbytes()
+    {
+        using TemporaryDirectory directory = new();
+        using DisposeScope scope = NewDisposeScope();
+        using SafetensorsFile golden = SafetensorsFile.Open(Path.Combine(Golden.Root, "bitsandbytes", "adam10.safetensors"));
+        const int count = 4101;
+        Tensor value = tensor([.. Enumerable.Range(0, count).Select(i => MathF.ScaleB((31 * i % 1999) - 999, -13))]).requires_grad_();
+        using HostStateAdamW optimizer = new(new AdamWRule(0.9, 0.95, 1e-6), [new TrainedParameter("w", value, 0.1, 1)], is8Bit: true);
+        for (int step = 1; step <= 10; step++)
+        {
+            GiveGradient(value, [.. Enumerable.Range(0, count).Select(i => HardGradient(i, step))]);
+            optimizer.CollectGradients();
+            optimizer.Step(1e-3 * step / 10, 1);
+            if (!golden.Tensors.ContainsKey($"p.{step}"))
+                continue;
+            GoldenTensors.AssertClose(golden.ReadFloat32($"p.{step}"), value.data<float>().ToArray(), 2e-5, $"parameters after step {step}");
+            string path = Path.Combine(directory.Path, $"{step}.safetensors");
+            optimizer.Save(path);
+            using SafetensorsFile saved = SafetensorsFile.Open(path);
+            foreach (int moment in (int[])[1, 2])
+            {
+                AssertCodes(golden.GetBytes($"state{moment}.{step}").ToArray(), saved.GetBytes($"w.state{moment}").ToArray());
+                AssertScales(golden.ReadFloat32($"absmax{moment}.{step}"), saved.ReadFloat32($"w.absmax{moment}"));
+            }
+        }
+
+        static float HardGradient(int i, int step)
+        {
+            float h = (((7919 * i) + (104729 * step)) % 2001) - 1000;
+            return i % 97 == 0 ? h : i / 256 % 5 == 3 ? 0 : MathF.ScaleB(h, -(10 + (6 * (i % 4))));
+        }
+    }
+
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
@@ -220,14 +255,19 @@ public sealed class HostStateAdamWTests
                 continue;
             }
 
-            byte[] expected = Adam8Golden.Bytes((string)snapshot[$"state{k}"]!);
-            byte[] codes = file.GetBytes($"w.state{k}").ToArray();
-            Assert.All(codes.Zip(expected), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
-            Assert.InRange(codes.Zip(expected).Count(pair => pair.First != pair.Second), 0, expected.Length / 500);
-            float[] scales = Adam8Golden.Floats((string)snapshot[$"absmax{k}"]!);
-            Assert.All(scales.Zip(file.ReadFloat32($"w.absmax{k}")), pair => Assert.Equal(pair.First, pair.Second, pair.First * 1e-5f));
+            AssertCodes(Adam8Golden.Bytes((string)snapshot[$"state{k}"]!), file.GetBytes($"w.state{k}").ToArray());
+            AssertScales(Adam8Golden.Floats((string)snapshot[$"absmax{k}"]!), file.ReadFloat32($"w.absmax{k}"));
         }
     }
+
+    private static void AssertCodes(byte[] expected, byte[] codes)
+    {
+        Assert.All(codes.Zip(expected), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        Assert.InRange(codes.Zip(expected).Count(pair => pair.First != pair.Second), 0, expected.Length / 500);
+    }
+
+    private static void AssertScales(float[] expected, float[] scales) =>
+        Assert.All(expected.Zip(scales), pair => Assert.Equal(pair.First, pair.Second, pair.First * 1e-5f));
 
     // d(Σ g·p)/dp = g
     private static void GiveGradient(Tensor parameter, ReadOnlySpan<float> gradient)
