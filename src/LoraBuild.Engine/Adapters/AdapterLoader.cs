@@ -14,7 +14,8 @@ internal static class AdapterLoader
     public static AdapterTensors Load(CausalLM model, PeftAdapterFiles files, AdapterSwitch shared, bool isTrainable)
     {
         AdapterFit.Check(model, files);
-        bool isReadOnly = HasReadOnlyParts(model, files);
+        bool areRowsTrained = isTrainable && CanTrainRows(model, files);
+        bool isReadOnly = HasReadOnlyParts(model, files) || (files.TokenRows.Count > 0 && !areRowsTrained);
         if (isTrainable)
             CheckTrainable(model, files, isReadOnly);
         Dictionary<string, LoraPair> pairs = files.Pairs.ToDictionary(p => ModulePaths.Resolve(model.Spec, p.ModulePath));
@@ -28,10 +29,16 @@ internal static class AdapterLoader
         AdapterTensors tensors = new(modules)
         {
             Embedding = pairs.TryGetValue(model.Embedding.Path, out LoraPair? embedding) ? new LoraEmbedding(Target(embedding), Read(embedding.A), Read(embedding.B), shared) : null,
+            TokenRows = areRowsTrained ? Rows(model.Embedding.Path) : null,
+            HeadRows = areRowsTrained ? Rows(model.Head.Path) : null,
             IsWritable = !isReadOnly,
         };
-        AddReplacements(model, files, tensors, entry => Read(entry));
+        AddReplacements(model, files, tensors, entry => Read(entry), areRowsTrained);
         return tensors;
+
+        TrainedTokenRows? Rows(string path) => files.TokenRows.FirstOrDefault(r => ModulePaths.Resolve(model.Spec, r.ModulePath) == path) is { } rows
+            ? new TrainedTokenRows(rows.Ids, Read(rows.Rows), model.VocabSize, shared)
+            : null;
 
         AdapterTarget Target(LoraPair pair) => new(ModulePaths.Resolve(model.Spec, pair.ModulePath), pair.R, files.Config.ScalingOf(pair.ModulePath));
 
@@ -39,7 +46,7 @@ internal static class AdapterLoader
             LoraAdapter.Trained(tensor(files.Weights.ReadFloat32(entry.Name), entry.Shape), model.Device, isTrainable);
     }
 
-    private static void AddReplacements(CausalLM model, PeftAdapterFiles files, AdapterTensors tensors, Func<TensorEntry, Parameter> read)
+    private static void AddReplacements(CausalLM model, PeftAdapterFiles files, AdapterTensors tensors, Func<TensorEntry, Parameter> read, bool areRowsApart)
     {
         string embedding = $"{model.Embedding.Path}.weight", head = $"{model.Head.Path}.weight";
         Dictionary<string, TensorEntry> whole = files.Replacements.ToDictionary(r => ModulePaths.Resolve(model.Spec, r.Key), r => r.Value);
@@ -57,7 +64,8 @@ internal static class AdapterLoader
             values[name] = keepsTie && name == head ? values.GetValueOrDefault(embedding) ?? read(whole[embedding]) : InTypeOf(model.Slots[name], read(entry));
         if (keepsTie)
             values[head] = values[embedding];
-        AddRows(model, files, values);
+        if (!areRowsApart)
+            AddRows(model, files, values);
         foreach ((string name, Tensor value) in values.OrderBy(v => v.Key == head))
             tensors.Replace(name, value);
     }
@@ -90,16 +98,25 @@ internal static class AdapterLoader
         return converted;
     }
 
+    /// <summary>Rows of a matrix that nothing else changes: of the embedding (with a tied head), and of a head of its own.</summary>
+    private static bool CanTrainRows(CausalLM model, PeftAdapterFiles files)
+    {
+        string embedding = model.Embedding.Path, head = model.Head.Path;
+        HashSet<string> changed = [.. files.Pairs.Select(p => p.ModulePath).Concat(files.Replacements.Keys).Select(name => ModulePaths.Resolve(model.Spec, name))];
+        bool IsChanged(string path) => changed.Contains(path) || changed.Contains($"{path}.weight");
+        return files.TokenRows.Select(r => ModulePaths.Resolve(model.Spec, r.ModulePath)).All(path =>
+            (path == embedding && !IsChanged(embedding) && !(model.Spec.IsHeadTied && IsChanged(head))) || (path == head && !model.Spec.IsHeadTied && !IsChanged(head)));
+    }
+
     private static bool HasReadOnlyParts(CausalLM model, PeftAdapterFiles files) =>
         files.BaseWeights.Count > 0
-        || files.TokenRows.Count > 0
         || files.Pairs.Any(p => p.IsEmbedding)
         || files.Replacements.Keys.Any(name => ModulePaths.Resolve(model.Spec, name) is string own && own != $"{model.Embedding.Path}.weight" && own != $"{model.Head.Path}.weight" && !own.EndsWith(".bias", StringComparison.Ordinal));
 
     private static void CheckTrainable(CausalLM model, PeftAdapterFiles files, bool isReadOnly)
     {
         if (isReadOnly)
-            throw new DiagnosticException("LB0529", "the adapter has parts that can be read and merged but not trained further (a low-rank update of the embedding, single trained rows, or modules_to_save beside embed_tokens and lm_head). Merge it and train a new adapter on the merged model", files.Weights.Path);
+            throw new DiagnosticException("LB0529", "the adapter has parts that can be read and merged but not trained further (a low-rank update of the embedding, single rows of a matrix that is changed otherwise too, or modules_to_save beside embed_tokens and lm_head). Merge it and train a new adapter on the merged model", files.Weights.Path);
         LoraAdapter.CheckDropout(model, files.Config.LoraDropout, files.Pairs.Select(p => p.ModulePath));
     }
 }

@@ -15,7 +15,11 @@ internal sealed class AdapterTensors(IReadOnlyList<LoraLinear> modules) : IDispo
 
     public LoraEmbedding? Embedding { get; init; }
 
+    /// <summary>Of the embedding, and of a head that is tied to it.</summary>
     public TrainedTokenRows? TokenRows { get; init; }
+
+    /// <summary>Of a head of its own.</summary>
+    public TrainedTokenRows? HeadRows { get; init; }
 
     /// <summary>False where a part came from a file that saving would not write again.</summary>
     public bool IsWritable { get; init; } = true;
@@ -28,6 +32,7 @@ internal sealed class AdapterTensors(IReadOnlyList<LoraLinear> modules) : IDispo
             module.Dispose();
         Embedding?.Dispose();
         TokenRows?.Dispose();
+        HeadRows?.Dispose();
         foreach (Tensor value in replaced.Select(r => r.Value).Distinct())
             value.Dispose();
     }

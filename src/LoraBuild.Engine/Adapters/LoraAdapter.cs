@@ -29,8 +29,8 @@ public sealed class LoraAdapter : IDisposable
             linears[module.Target.Path].Adapter = module;
         model.Embedding.Adapter = tensors.Embedding;
         model.Embedding.TrainedRows = tensors.TokenRows;
-        if (tensors.TokenRows is not null && model.Spec.IsHeadTied)
-            model.Head.Adapter = tensors.TokenRows;
+        if ((tensors.HeadRows ?? (model.Spec.IsHeadTied ? tensors.TokenRows : null)) is { } ofHead)
+            model.Head.Adapter = ofHead;
         foreach ((string name, Tensor value) in tensors.Replaced)
             model.Slots[name].Replacement = new ReplacedWeight(value, () => shared.IsEnabled);
         model.AdapterParameters = Parameters();
@@ -80,7 +80,7 @@ public sealed class LoraAdapter : IDisposable
             if (options.UseDora)
             {
                 using Tensor squares = LoraLinear.SquaredNorms(linear.BaseMatrix);
-                magnitude = Trained(squares.sqrt(), model.Device, true); // B = 0: the norms of W itself
+                magnitude = Trained(squares.sqrt(), model.Device, true); // BA is 0, or B₀A₀: the norms of W itself
             }
 
             modules.Add(new LoraLinear(target, trainedA, trainedB, magnitude, options.LoraDropout, modules.Count, shared, start));
@@ -171,6 +171,8 @@ public sealed class LoraAdapter : IDisposable
         string head = $"{model.Head.Path}.weight";
         if (tensors.TokenRows is not null)
             yield return (PeftAdapterFiles.KeyOfRows(model.Embedding.Path), tensors.TokenRows.Rows);
+        if (tensors.HeadRows is not null)
+            yield return (PeftAdapterFiles.KeyOfRows(model.Head.Path), tensors.HeadRows.Rows);
         foreach ((string name, Tensor value) in tensors.Replaced.Where(r => r.Name != head))
             yield return (PeftAdapterFiles.KeyPrefix + KeyOf(name), value);
         foreach (LoraLinear module in Modules)
@@ -229,8 +231,6 @@ public sealed class LoraAdapter : IDisposable
 
     private static AdapterPlan Plan(CausalLM model, LoraOptions options)
     {
-        if (options is { HasOwnStart: true, UseDora: true })
-            throw new DiagnosticException("LB0531", "init_lora_weights pissa and olora start from the weight, and DoRA's magnitudes would be taken from it twice; use type: lora, or init_lora_weights: default");
         AdapterPlan plan = AdapterPlan.Create(options, [.. model.LinearModules.Select(l => l.Path)], model.Embedding.Path, model.Spec.IsHeadTied, model.Spec.IgnoredFilePrefixes.Count > 0);
         CheckDropout(model, options.LoraDropout, plan.Targets.Select(t => t.Path));
         return plan;

@@ -5,7 +5,10 @@ using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Adapters;
 
-/// <summary>LoRA (Hu et al. 2021): y = W x + b + s · B(A x). DoRA (Liu et al. 2024): y = (m / n) ⊙ ((W + s·BA) x) + b with n the row norms of W + s·BA, a constant for the gradient.</summary>
+/// <summary>
+/// LoRA (Hu et al. 2021): y = W x + b + s · B(A x). DoRA (Liu et al. 2024): y = (m / n) ⊙ ((W + s·BA) x) + b with n the row norms of W + s·BA, a constant for the gradient.
+/// With a start of its own W − s·B₀A₀ stands in W's place, in DoRA's norms too.
+/// </summary>
 public sealed class LoraLinear : ILinearAdapter, IDisposable
 {
     private readonly AdapterSwitch shared;
@@ -143,9 +146,10 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         using var noGrad = no_grad();
         using var scope = NewDisposeScope();
         squaredNorms ??= SquaredNorms(weight).DetachFromDisposeScope();
-        Tensor mixed = cat([.. weight.WideTiles().Select(t => t.Rows.mm(A.t()))], 0); // [out, r]: A w of each row
-        mixed = mixed.mul_(2 * Target.Scaling).add_(B.mm(A.mm(A.t())), Target.Scaling * Target.Scaling);
-        return mixed.mul_(B).sum(1).add_(squaredNorms).clamp_min_(0).sqrt_().MoveToOuterDisposeScope();
+        (Tensor a, Tensor b) = Start is (Tensor a0, Tensor b0) ? (cat([A, a0], 0), cat([B, b0.neg()], 1)) : (A, B); // BA − B₀A₀ as one product
+        Tensor mixed = cat([.. weight.WideTiles().Select(t => t.Rows.mm(a.t()))], 0); // [out, r]: A w of each row
+        mixed = mixed.mul_(2 * Target.Scaling).add_(b.mm(a.mm(a.t())), Target.Scaling * Target.Scaling);
+        return mixed.mul_(b).sum(1).add_(squaredNorms).clamp_min_(0).sqrt_().MoveToOuterDisposeScope();
     }
 
     /// <returns>[out]: ‖w‖² of each row.</returns>
@@ -184,18 +188,26 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         Tensor y;
         if (dropped is null)
         {
-            y = weight.Linear(x).to_type(A.dtype).addmm(low, B.t(), 1, Scaling).mul(factor);
+            y = Residual(x, weight).addmm(low, B.t(), 1, Scaling).mul(factor);
         }
         else
         {
             // With dropout PEFT rescales the product of the dropped input and leaves the base's own as it is.
-            Tensor change = weight.Linear(dropped).to_type(A.dtype).mul(factor.sub(1.0)).add(low.mm(B.t()).mul(Target.Scaling).mul(factor));
-            y = weight.Linear(x).to_type(A.dtype).add(change);
+            Tensor change = Residual(dropped, weight).mul(factor.sub(1.0)).add(low.mm(B.t()).mul(Target.Scaling).mul(factor));
+            y = Residual(x, weight).add(change);
         }
 
         if (bias is not null)
             y = y.add(bias);
         return y.to_type(x.dtype).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>W x, or (W − s·B₀A₀) x, in the type of A.</summary>
+    private Tensor Residual(Tensor x, LinearWeight weight)
+    {
+        Tensor y = weight.Linear(x).to_type(A.dtype);
+        SubtractStart(y, x);
+        return y;
     }
 
     // SplitMix64 (Steele et al. 2014): neighbouring seeds and modules get unrelated streams.
