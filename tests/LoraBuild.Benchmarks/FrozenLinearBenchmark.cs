@@ -42,7 +42,7 @@ internal static class FrozenLinearBenchmark
             w => new StoredWeight(w.to_type(ScalarType.BFloat16)),
             w => new StoredWeight(w.to_type(ScalarType.Float16)),
         ];
-        LinearLayer[][] layers = [.. kinds.Select(kind => plain.Select(w => new LinearLayer("layer", kind(w) is { } frozen ? new WeightSlot("weight", frozen) : new WeightSlot("weight", w), null)).ToArray())];
+        LinearLayer[][] layers = [.. kinds.Select(kind => plain.Select(w => new LinearLayer("layer", kind(w) is { } frozen ? new WeightSlot("weight", new LinearWeight(frozen)) : new WeightSlot("weight", w), null)).ToArray())];
         Tensor[] inputs = [.. linears.Select(l => randn([tokens, l.In], dtype: ScalarType.Float32).requires_grad_())];
         Tensor[] upstream = [.. linears.Select(l => randn([tokens, l.Out], dtype: ScalarType.Float32))];
         double[][] times = [.. kinds.Select(_ => new double[rounds])];
