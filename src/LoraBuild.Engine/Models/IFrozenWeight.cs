@@ -1,4 +1,7 @@
 // A frozen matrix that is no tensor of the arithmetic's type: compressed, or held as its file has it.
+#if NATIVE_KERNELS
+using LoraBuild.Torch.Kernels;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -14,6 +17,11 @@ public interface IFrozenWeight : IDisposable
     long ByteCount { get; }
 
     Device Device { get; }
+
+#if NATIVE_KERNELS
+    /// <summary>What the native kernels multiply with; null: they cannot.</summary>
+    TiledWeight? Native => null;
+#endif
 
     /// <summary>y = x Wᵀ + b, differentiable in x (dx = dy W). Of the backward pass only this object is kept, no widened weight.</summary>
     /// <param name="x">[P, in].</param>

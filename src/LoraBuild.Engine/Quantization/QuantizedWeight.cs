@@ -23,7 +23,6 @@ public sealed class QuantizedWeight : IFrozenWeight
     private readonly int nestedBlockSize;
     private readonly float offset;
 #if NATIVE_KERNELS
-    private readonly TiledWeight? native;
     private readonly FourBitOnDevice? onDevice;
 #endif
 
@@ -51,7 +50,7 @@ public sealed class QuantizedWeight : IFrozenWeight
         bool rounds = computeType == ScalarType.BFloat16;
         if (codes.device_type == TorchSharp.DeviceType.CPU)
         {
-            native = table is null
+            Native = table is null
                 ? TiledWeight.Int8(codes, scales, rounds)
                 : TiledWeight.FourBit(OutFeatures, InFeatures, codes, scales, blockSize, table, rounds, nestedScales, nestedMap, nestedBlockSize, offset);
         }
@@ -69,6 +68,10 @@ public sealed class QuantizedWeight : IFrozenWeight
     public long InFeatures { get; }
 
     public Device Device => codes.device;
+
+#if NATIVE_KERNELS
+    public TiledWeight? Native { get; }
+#endif
 
     /// <inheritdoc/>
     public long ByteCount => new[] { codes, scales, nestedScales, nestedMap, table, pairs }.Sum(t => t is null ? 0 : t.NumberOfElements * t.ElementSize);
@@ -114,8 +117,8 @@ public sealed class QuantizedWeight : IFrozenWeight
     public Tensor Linear(Tensor x, Tensor? bias)
     {
 #if NATIVE_KERNELS
-        if (native is not null)
-            return native.Linear(x, bias);
+        if (Native is not null)
+            return Native.Linear(x, bias);
         if (onDevice is not null && x.dtype == computeType && CudaKernels.Fit(x))
         {
             Tensor y = CudaKernels.FourBitLinear(x, onDevice); // which keeps nothing of y
@@ -129,8 +132,8 @@ public sealed class QuantizedWeight : IFrozenWeight
     public Tensor Rows(long first, long count)
     {
 #if NATIVE_KERNELS
-        if (native is not null)
-            return native.Rows(first, count);
+        if (Native is not null)
+            return Native.Rows(first, count);
         if (onDevice is not null && CudaKernels.Fit(table!))
             return CudaKernels.FourBitRows(table!, onDevice, first, count);
 #endif
@@ -172,7 +175,7 @@ public sealed class QuantizedWeight : IFrozenWeight
     public void Dispose()
     {
 #if NATIVE_KERNELS
-        native?.Dispose();
+        Native?.Dispose();
 #endif
         codes.Dispose();
         scales.Dispose();

@@ -12,16 +12,12 @@ namespace LoraBuild.Engine.Quantization;
 public sealed class StoredWeight : IFrozenWeight
 {
     private readonly Tensor stored; // [out, in]
-#if NATIVE_KERNELS
-    private readonly TiledWeight? native;
-#endif
-
     /// <param name="stored">bf16 or fp16, contiguous; owned by this object.</param>
     public StoredWeight(Tensor stored)
     {
         this.stored = stored.DetachFromDisposeScope();
 #if NATIVE_KERNELS
-        native = stored.device_type == TorchSharp.DeviceType.CPU ? TiledWeight.Stored(stored) : null;
+        Native = stored.device_type == TorchSharp.DeviceType.CPU ? TiledWeight.Stored(stored) : null;
 #endif
     }
 
@@ -33,12 +29,16 @@ public sealed class StoredWeight : IFrozenWeight
 
     public Device Device => stored.device;
 
+#if NATIVE_KERNELS
+    public TiledWeight? Native { get; }
+#endif
+
     /// <inheritdoc/>
     public Tensor Linear(Tensor x, Tensor? bias)
     {
 #if NATIVE_KERNELS
-        if (native is not null)
-            return native.Linear(x, bias);
+        if (Native is not null)
+            return Native.Linear(x, bias);
 #endif
         return TiledLinear.Apply(x, this, ScalarType.Float32, bias);
     }
@@ -60,7 +60,7 @@ public sealed class StoredWeight : IFrozenWeight
     public void Dispose()
     {
 #if NATIVE_KERNELS
-        native?.Dispose();
+        Native?.Dispose();
 #endif
         stored.Dispose();
     }

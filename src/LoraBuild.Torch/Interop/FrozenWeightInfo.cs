@@ -1,4 +1,4 @@
-// The numbers of a frozen weight, laid out as in native/kernels/tiled_linear.cpp.
+// The numbers of a frozen weight, laid out as in native/kernels/frozen_weight.h.
 using System.Runtime.InteropServices;
 
 namespace LoraBuild.Torch.Native;
@@ -33,6 +33,9 @@ internal sealed class FrozenWeightHandle : SafeHandle
 
     internal FrozenWeightHandle(nint weight)
         : this() => SetHandle(weight);
+
+    /// <summary>No weight.</summary>
+    internal static FrozenWeightHandle None { get; } = new();
 
     public override bool IsInvalid => handle == 0;
 

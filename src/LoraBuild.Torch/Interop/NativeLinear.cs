@@ -18,6 +18,7 @@ internal struct NativeLinearInput
 internal struct NativeLinear
 {
     public nint Weight;
+    public nint Frozen;
     public nint Bias;
     public nint A;
     public nint B;

@@ -34,6 +34,9 @@ internal static partial class NativeMethods
     internal static partial int lb_tiled_linear(FrozenWeightHandle weight, TensorHandle x, TensorHandle bias, out nint result);
 
     [LibraryImport(Library)]
+    internal static partial int lb_frozen_product_(TensorHandle x, TensorHandle dense, FrozenWeightHandle frozen, int isTransposed, double factor, TensorHandle y);
+
+    [LibraryImport(Library)]
     internal static partial int lb_gated_activation(TensorHandle gate, TensorHandle up, long activation, out nint result);
 
     [LibraryImport(Library)]

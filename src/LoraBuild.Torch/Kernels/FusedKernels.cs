@@ -30,7 +30,7 @@ public static class FusedKernels
         NativeCall.Wrap(NativeMethods.lb_gated_activation(Tensor.HandleOf(gate), Tensor.HandleOf(up), (long)function, out nint result), result);
 
     /// <summary>
-    /// y_i = n W_iᵀ + b_i + s_i · (drop_i(n) A_iᵀ) B_iᵀ for linear layers over one input n, with one buffer for its gradient. W gets no gradient. Kept are
+    /// y_i = n W_iᵀ + b_i + s_i · (drop_i(n) A_iᵀ) B_iᵀ for linear layers over one input n, with one buffer for its gradient. W, dense or held compressed, gets no gradient. Kept are
     /// what n is made of and the low-rank products; where no layer has an adapter, a plain input is not kept at all.
     /// </summary>
     /// <param name="input">What n is.</param>
@@ -48,7 +48,7 @@ public static class FusedKernels
             FusedLinear term = terms[i];
             parts[i] = new()
             {
-                Weight = Raw(term.Weight), Bias = Raw(term.Bias), A = Raw(term.A), B = Raw(term.B), Mask = Raw(term.Mask), Scaling = term.Scaling, Kept = term.MaskFactor,
+                Weight = Raw(term.Weight), Frozen = term.Frozen?.Handle.DangerousGetHandle() ?? 0, Bias = Raw(term.Bias), A = Raw(term.A), B = Raw(term.B), Mask = Raw(term.Mask), Scaling = term.Scaling, Kept = term.MaskFactor,
             };
         }
 

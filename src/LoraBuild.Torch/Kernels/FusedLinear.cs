@@ -38,11 +38,13 @@ public enum FusedInputKind
 public sealed record FusedInput(FusedInputKind Kind, Tensor X, Tensor Second = null, double Eps = 0, double Offset = 0, GateFunction Function = GateFunction.Silu);
 
 /// <summary>One of several linear layers over the same input.</summary>
-/// <param name="Weight">[out, in], frozen.</param>
+/// <param name="Weight">[out, in], frozen; null: <paramref name="Frozen"/> is the weight.</param>
 /// <param name="Bias">[out], or null; may be trained.</param>
 /// <param name="A">[r, in], or null: no adapter.</param>
 /// <param name="B">[out, r].</param>
 /// <param name="Scaling">s.</param>
 /// <param name="Mask">[rows, in], 0 or <paramref name="MaskFactor"/>: what the input of A is multiplied with; null: nothing is dropped.</param>
 /// <param name="MaskFactor">1 / (1 − p).</param>
-public sealed record FusedLinear(Tensor Weight, Tensor Bias = null, Tensor A = null, Tensor B = null, double Scaling = 0, Tensor Mask = null, double MaskFactor = 1);
+/// <param name="Frozen">A weight that is no fp32 tensor, and whose products are not rounded; null: <paramref name="Weight"/> is the weight.</param>
+public sealed record FusedLinear(
+    Tensor Weight, Tensor Bias = null, Tensor A = null, Tensor B = null, double Scaling = 0, Tensor Mask = null, double MaskFactor = 1, TiledWeight Frozen = null);

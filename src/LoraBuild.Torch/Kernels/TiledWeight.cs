@@ -5,13 +5,11 @@ using static TorchSharp.torch;
 namespace LoraBuild.Torch.Kernels;
 
 /// <summary>
-/// W [out, in], whose rows are widened to fp32 by tiles of about 2 MB, forward and backward. The tensors that it is made of lie in the processor's memory, are
+/// W [out, in], of which pieces are widened to fp32 in the caches while it is multiplied with, forward and backward. The tensors that it is made of lie in the processor's memory, are
 /// contiguous, and stay alive as long as it, or a graph that uses it.
 /// </summary>
 public sealed class TiledWeight : IDisposable
 {
-    private readonly FrozenWeightHandle handle;
-
     private TiledWeight(FrozenWeightInfo info, Tensor codes, Tensor scales, Tensor nestedScales, Tensor nestedMap, float[] table)
     {
         foreach (Tensor tensor in new[] { codes, scales, nestedScales, nestedMap })
@@ -23,12 +21,18 @@ public sealed class TiledWeight : IDisposable
         OutFeatures = info.Rows;
         InFeatures = info.Columns;
         NativeCall.Check(NativeMethods.lb_frozen_weight_new(info, Tensor.HandleOf(codes), Tensor.HandleOf(scales), Tensor.HandleOf(nestedScales), Tensor.HandleOf(nestedMap), table, out nint weight));
-        handle = new FrozenWeightHandle(weight);
+        Handle = new FrozenWeightHandle(weight);
+        IsRounded = info.RoundsToBFloat16 != 0;
     }
 
     public long OutFeatures { get; }
 
     public long InFeatures { get; }
+
+    /// <summary>Operands and results of products are rounded to bf16.</summary>
+    public bool IsRounded { get; }
+
+    internal FrozenWeightHandle Handle { get; }
 
     /// <summary>Two codes a byte, the first in the high half; blocks of <paramref name="blockSize"/> elements of the row-major matrix share a scale.</summary>
     /// <param name="codes">uint8.</param>
@@ -86,17 +90,17 @@ public sealed class TiledWeight : IDisposable
     /// <param name="bias">[out], or null.</param>
     /// <returns>[n, out] in the type of <paramref name="x"/>.</returns>
     public Tensor Linear(Tensor x, Tensor bias) =>
-        NativeCall.Wrap(NativeMethods.lb_tiled_linear(handle, Tensor.HandleOf(x), Tensor.HandleOf(bias), out nint result), result);
+        NativeCall.Wrap(NativeMethods.lb_tiled_linear(Handle, Tensor.HandleOf(x), Tensor.HandleOf(bias), out nint result), result);
 
     /// <returns>[count, in] in fp32, never rounded.</returns>
     public Tensor Rows(long first, long count)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(first);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(first + count, OutFeatures, nameof(count));
-        return NativeCall.Wrap(NativeMethods.lb_frozen_weight_rows(handle, first, count, out nint result), result);
+        return NativeCall.Wrap(NativeMethods.lb_frozen_weight_rows(Handle, first, count, out nint result), result);
     }
 
-    public void Dispose() => handle.Dispose();
+    public void Dispose() => Handle.Dispose();
 
     private static void Need(Tensor tensor, ScalarType type, long elements)
     {

@@ -36,7 +36,7 @@ internal static class LinearGroup
             return null;
         foreach (LinearLayer layer in layers)
         {
-            if (layer.Matrix.Plain is not Tensor weight || weight.requires_grad || !FusedKernels.Fit(weight) || (layer.Bias is Tensor bias && !FusedKernels.Fit(bias)))
+            if (!Fits(layer.Matrix) || (layer.Bias is Tensor bias && !FusedKernels.Fit(bias)))
                 return null;
             if (layer.ActiveAdapter is { } adapter && !(adapter.LowRank is (Tensor a, _, _) && FusedKernels.Fit(a)))
                 return null;
@@ -57,9 +57,13 @@ internal static class LinearGroup
         }
     }
 
+    private static bool Fits(LinearWeight weight) =>
+        weight.Plain is Tensor plain ? !plain.requires_grad && FusedKernels.Fit(plain) : weight.Frozen!.Native is { IsRounded: false };
+
     private static FusedLinear Term(LinearLayer layer, long rows, long width, Device device)
     {
-        FusedLinear plain = new(layer.Weight, layer.Bias!);
+        LinearWeight weight = layer.Matrix;
+        FusedLinear plain = new(weight.Plain!, layer.Bias!, Frozen: weight.Frozen?.Native!);
         if (layer.ActiveAdapter is not { } adapter || adapter.LowRank is not (Tensor a, Tensor b, double scaling))
             return plain;
         return plain with { A = a, B = b, Scaling = scaling, Mask = adapter.DropoutMask([rows, width], ScalarType.Float32, device)!, MaskFactor = adapter.DropoutFactor };

@@ -2,11 +2,16 @@
 // Saved are what n is made of and the low-rank products, never n where it can be made again, and of frozen layers nothing but a reference to the weight.
 // Backward adds up all input gradients in one buffer. Frozen weights get none. (LoRA: Hu et al. 2021.)
 #include "gemm.h"
+#include "product.h"
 #include "rows.h"
 
+#include <ATen/core/ivalue.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
+
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -15,7 +20,8 @@ enum class Input : int64_t { plain, norm, gated, gated_halves };
 
 // As NativeLinear in C#; handles that are null are not there. mask is what multiplies the input of A: 0 or 1 / (1 − p).
 struct LinearPart {
-    Handle weight;  // [out, in]
+    Handle weight;  // [out, in]; null: `frozen` is the weight
+    FrozenWeight* frozen;
     Handle bias;    // [out]
     Handle a;       // [r, in]
     Handle b;       // [out, r]
@@ -39,6 +45,7 @@ struct Place {
     int64_t weight = -1, bias = -1, a = -1, b = -1, mask = -1;
     int64_t rank_begin = 0, rank = 0;
     double scaling = 0, kept = 1;
+    WeightPointer frozen;  // where the weight is no tensor
     bool has_adapter() const { return a >= 0; }
     bool is_dropped() const { return mask >= 0; }
 };
@@ -61,6 +68,8 @@ void store(AutogradContext* context, const Layout& layout) {
         numbers.insert(numbers.end(), {p.weight, p.bias, p.a, p.b, p.mask, p.rank_begin, p.rank});
         reals.insert(reals.end(), {p.scaling, p.kept});
     }
+    for (size_t i = 0; i < layout.places.size(); i++)
+        if (layout.places[i].frozen) context->saved_data["frozen" + std::to_string(i)] = c10::IValue::make_capsule(layout.places[i].frozen);
     context->saved_data["numbers"] = numbers;
     context->saved_data["reals"] = reals;
 }
@@ -76,8 +85,12 @@ Layout restore(AutogradContext* context) {
     layout.is_stacked = numbers[4] != 0;
     layout.eps = static_cast<float>(reals[0]);
     layout.offset = static_cast<float>(reals[1]);
-    for (size_t i = 5, k = 2; i < numbers.size(); i += 7, k += 2)
-        layout.places.push_back({numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], numbers[i + 5], numbers[i + 6], reals[k], reals[k + 1]});
+    for (size_t i = 5, k = 2; i < numbers.size(); i += 7, k += 2) {
+        Place place{numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], numbers[i + 5], numbers[i + 6], reals[k], reals[k + 1], {}};
+        const auto frozen = context->saved_data.find("frozen" + std::to_string(layout.places.size()));
+        if (frozen != context->saved_data.end()) place.frozen = c10::static_intrusive_pointer_cast<FrozenWeight>(frozen->second.toCapsule());
+        layout.places.push_back(std::move(place));
+    }
     return layout;
 }
 
@@ -120,6 +133,18 @@ at::Tensor stacked(const Layout& layout, const variable_list& tensors) {
 
 const at::Tensor& at_place(const variable_list& tensors, int64_t place) { return tensors[static_cast<size_t>(place)]; }
 
+int64_t outputs_of(const variable_list& tensors, const Place& p) { return p.frozen ? p.frozen->info.rows : at_place(tensors, p.weight).size(0); }
+
+int64_t inputs_of(const variable_list& tensors, const Place& p) { return p.frozen ? p.frozen->info.columns : at_place(tensors, p.weight).size(1); }
+
+RightOperand dense(const at::Tensor& w, bool is_transposed, float factor = 1) { return {w.data_ptr<float>(), w.stride(0), nullptr, is_transposed, factor}; }
+
+RightOperand weight_of(const variable_list& tensors, const Place& p, bool is_transposed) {
+    return p.frozen ? RightOperand{nullptr, 0, p.frozen.get(), is_transposed, 1} : dense(at_place(tensors, p.weight), is_transposed);
+}
+
+ProductTerm term(const at::Tensor& left, const RightOperand& right) { return {left.data_ptr<float>(), left.stride(0), left.size(1), right}; }
+
 // The products below read and write by these shapes alone.
 void check(const Layout& layout, const variable_list& tensors) {
     for (const at::Tensor& tensor : tensors) TORCH_CHECK(is_plain_float(tensor), "fused linear layers are for fp32 in the processor's memory");
@@ -130,13 +155,18 @@ void check(const Layout& layout, const variable_list& tensors) {
     if (layout.kind == Input::norm) TORCH_CHECK(tensors[1].numel() == in, "a norm of ", x.sizes(), " with a weight ", tensors[1].sizes());
     if (layout.kind == Input::gated) TORCH_CHECK(tensors[1].sizes() == x.sizes(), "a gate ", x.sizes(), " over ", tensors[1].sizes());
     for (const Place& p : layout.places) {
-        const at::Tensor& w = at_place(tensors, p.weight);
-        TORCH_CHECK(w.dim() == 2 && w.size(1) == in && !w.requires_grad(), "a frozen weight [out, ", in, "] is needed, not ", w.sizes());
-        TORCH_CHECK(p.bias < 0 || at_place(tensors, p.bias).numel() == w.size(0), "a bias of ", w.size(0), " is needed");
+        if (p.frozen) {
+            TORCH_CHECK(p.frozen->info.columns == in && p.frozen->info.rounds_to_bf16 == 0, "a frozen weight [out, ", in, "] whose products are not rounded is needed");
+        } else {
+            const at::Tensor& w = at_place(tensors, p.weight);
+            TORCH_CHECK(w.dim() == 2 && w.size(1) == in && !w.requires_grad(), "a frozen weight [out, ", in, "] is needed, not ", w.sizes());
+        }
+        const int64_t out = outputs_of(tensors, p);
+        TORCH_CHECK(p.bias < 0 || at_place(tensors, p.bias).numel() == out, "a bias of ", out, " is needed");
         TORCH_CHECK(p.has_adapter() == (p.b >= 0) && (p.has_adapter() || !p.is_dropped()), "an adapter is A and B");
         if (!p.has_adapter()) continue;
         const at::Tensor &a = at_place(tensors, p.a), &b = at_place(tensors, p.b);
-        TORCH_CHECK(a.dim() == 2 && a.size(1) == in && b.dim() == 2 && b.size(0) == w.size(0) && b.size(1) == a.size(0), "an adapter ", a.sizes(), ", ", b.sizes(), " on a weight ", w.sizes());
+        TORCH_CHECK(a.dim() == 2 && a.size(1) == in && b.dim() == 2 && b.size(0) == out && b.size(1) == a.size(0), "an adapter ", a.sizes(), ", ", b.sizes(), " on a weight [", out, ", ", in, "]");
         TORCH_CHECK(!p.is_dropped() || at_place(tensors, p.mask).sizes() == at::IntArrayRef({rows, in}), "a mask [", rows, ", ", in, "] is needed");
     }
 }
@@ -144,9 +174,11 @@ void check(const Layout& layout, const variable_list& tensors) {
 struct LinearGroup final : torch::autograd::Function<LinearGroup> {
     static variable_list forward(AutogradContext* context, at::TensorList given, const Layout& layout) {
         variable_list tensors(given.begin(), given.end());
-        for (size_t i = 2; i < tensors.size(); i++) tensors[i] = tensors[i].contiguous();
-        tensors[0] = layout.kind == Input::plain || layout.kind == Input::norm ? tensors[0].contiguous() : with_rows(tensors[0]);
-        tensors[1] = layout.kind == Input::gated ? with_rows(tensors[1]) : tensors[1].contiguous();
+        const bool is_gated = layout.kind == Input::gated || layout.kind == Input::gated_halves;
+        for (size_t i = 0; i < tensors.size(); i++) {
+            const bool is_input = i == 0 || (i == 1 && layout.has_second);
+            tensors[i] = is_input && is_gated ? with_rows(tensors[i]) : tensors[i].contiguous();
+        }
         const at::Tensor& x = tensors[0];
         const at::Tensor second = layout.has_second ? tensors[1] : at::Tensor();
         at::Tensor rstd;
@@ -170,19 +202,14 @@ struct LinearGroup final : torch::autograd::Function<LinearGroup> {
         }
 
         variable_list outputs;
+        Timed timed(Part::linear, false);
         for (const Place& p : layout.places) {
-            const at::Tensor& w = at_place(tensors, p.weight);
-            const int64_t columns = w.size(0);
+            const int64_t columns = outputs_of(tensors, p);
             at::Tensor y = at::empty({rows, columns}, n.options());
-            {
-                Timed timed(Part::linear, false);
-                if (p.bias >= 0) y.copy_(at_place(tensors, p.bias).expand({rows, columns}));
-                gemm(rows, columns, in, 1, matrix(n), transposed(w), p.bias >= 0 ? 1 : 0, y.data_ptr<float>(), columns);
-            }
-            if (p.has_adapter()) {
-                Timed timed(Part::adapter, false);
-                gemm(rows, columns, p.rank, static_cast<float>(p.scaling), {low.data_ptr<float>() + p.rank_begin, layout.ranks}, transposed(at_place(tensors, p.b)), 1, y.data_ptr<float>(), columns);
-            }
+            if (p.bias >= 0) y.copy_(at_place(tensors, p.bias).expand({rows, columns}));
+            std::vector<ProductTerm> terms{term(n, weight_of(tensors, p, true))};
+            if (p.has_adapter()) terms.push_back(term(low.narrow(1, p.rank_begin, p.rank), dense(at_place(tensors, p.b), true, static_cast<float>(p.scaling))));
+            product(rows, columns, terms, p.bias >= 0, y.data_ptr<float>(), columns);
             outputs.push_back(y);
         }
 
@@ -270,20 +297,18 @@ private:
 
     // dn = Σ dy W + drop(dlow A), in one buffer.
     static at::Tensor input_gradient(const Layout& layout, const variable_list& tensors, const variable_list& gradients, const at::Tensor& dlow, const at::Tensor& all_a) {
-        const int64_t rows = gradients[0].size(0), in = at_place(tensors, layout.places[0].weight).size(1);
+        const int64_t rows = gradients[0].size(0), in = inputs_of(tensors, layout.places[0]);
         at::Tensor dn = at::empty({rows, in}, gradients[0].options());
         float* out = dn.data_ptr<float>();
         {
             Timed timed(Part::linear, true);
-            for (size_t i = 0; i < layout.places.size(); i++)
-                gemm(rows, in, gradients[i].size(1), 1, matrix(gradients[i]), matrix(at_place(tensors, layout.places[i].weight)), i == 0 ? 0 : 1, out, in);
+            std::vector<ProductTerm> terms;
+            for (size_t i = 0; i < layout.places.size(); i++) terms.push_back(term(gradients[i], weight_of(tensors, layout.places[i], false)));
+            if (layout.is_stacked && layout.ranks > 0) terms.push_back(term(dlow, dense(all_a, false)));
+            product(rows, in, terms, false, out, in);
         }
-        if (layout.ranks == 0) return dn;
+        if (layout.ranks == 0 || layout.is_stacked) return dn;
         Timed timed(Part::adapter, true);
-        if (layout.is_stacked) {
-            gemm(rows, in, layout.ranks, 1, matrix(dlow), matrix(all_a), 1, out, in);
-            return dn;
-        }
         for (const Place& p : layout.places) {
             if (!p.has_adapter()) continue;
             const Matrix part{dlow.data_ptr<float>() + p.rank_begin, layout.ranks};
@@ -330,7 +355,7 @@ private:
 
 }  // namespace
 
-// Everything is fp32 on the CPU; weights are there and do not require gradients. Fills `count` outputs.
+// Everything but frozen weights is fp32 on the CPU; dense weights do not require gradients. Fills `count` outputs.
 LB_API int lb_linear_group(const LinearInput* input, const LinearPart* parts, int64_t count, Handle* outputs) {
     return guard([&] {
         Layout layout;
@@ -351,6 +376,11 @@ LB_API int lb_linear_group(const LinearInput* input, const LinearPart* parts, in
             const LinearPart& part = parts[i];
             Place place;
             place.weight = add(part.weight);
+            if (part.frozen != nullptr) {
+                c10::raw::intrusive_ptr::incref(part.frozen);
+                place.frozen = WeightPointer::reclaim(part.frozen);
+            }
+            TORCH_CHECK((place.weight >= 0) != static_cast<bool>(place.frozen), "a layer has one weight");
             place.bias = add(part.bias);
             place.a = add(part.a);
             place.b = add(part.b);

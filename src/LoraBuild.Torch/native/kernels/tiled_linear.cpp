@@ -1,215 +1,14 @@
-// y = x · Wᵀ with a frozen W that is held compressed: rows are widened into a small buffer, a tile at a time, and multiplied from there.
-// Backward is dx = dy · W by the same tiles. Nothing but a reference to the compressed weight is saved.
-#include "gemm.h"
+// y = x · Wᵀ with a frozen W that is held compressed, where no adapter is fused with it: arithmetic that rounds to bf16, and rows that are bf16 themselves.
+// Backward is dx = dy · W. Nothing but a reference to the compressed weight is saved.
+#include "product.h"
 
 #include <ATen/core/ivalue.h>
 #include <ATen/ops/empty.h>
 
-#include <algorithm>
-#include <cstring>
-#include <memory>
-#include <vector>
-
-#if defined(__x86_64__) && defined(__GNUC__)
-#include <immintrin.h>
-#endif
-
 namespace {
 
-// As FrozenKind in C#.
-enum class Kind : int64_t { four_bit, int8_rows, bfloat16, float16 };
-
-// As FrozenWeightInfo in C#.
-struct FrozenWeightInfo {
-    int64_t kind;
-    int64_t rows;
-    int64_t columns;
-    int64_t block_size;         // elements that share a scale; four bits only
-    int64_t nested_block_size;  // scales that share a scale; 0: the scales are plain
-    float offset;               // of nested scales
-    int32_t rounds_to_bf16;     // products are computed with operands and result rounded to bf16
-};
-
-constexpr float kOneOver127 = 7.874015718698502e-3f;
-
-// The widened tile should lie in the second-level cache or close behind it; fewer rows than this make the product inefficient.
-constexpr int64_t kTileBytes = 2 << 20;
-constexpr int64_t kLeastRows = 128;
-
-// Two codes stand in a byte, so a table of 256 pairs decodes both at once.
-void decode_pairs(const uint8_t* codes, const float* pairs, float scale, float* out, int64_t bytes) {
-    for (int64_t i = 0; i < bytes; i++) {
-        const float* pair = pairs + 2 * static_cast<int64_t>(codes[i]);
-        out[2 * i] = pair[0] * scale;
-        out[2 * i + 1] = pair[1] * scale;
-    }
-}
-
-#if defined(__x86_64__) && defined(__GNUC__)
-// Compilers make gathers of a table's look-up; sixteen values fit one register, and two with AVX2.
-__attribute__((target("avx512f,avx512bw,avx512vl"))) int64_t decode_avx512(const uint8_t* codes, const float* table, float scale, float* out, int64_t bytes) {
-    const __mmask16 all = 0xffff; // g++ 12 warns of the unmasked forms
-    const __m512 values = _mm512_mul_ps(_mm512_loadu_ps(table), _mm512_set1_ps(scale));
-    const __m128i low_half = _mm_set1_epi8(15);
-    int64_t i = 0;
-    for (; i + 16 <= bytes; i += 16) {
-        const __m128i two = _mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i));
-        const __m128i first = _mm_and_si128(_mm_srli_epi16(two, 4), low_half), second = _mm_and_si128(two, low_half);
-        _mm512_storeu_ps(out + 2 * i, _mm512_maskz_permutexvar_ps(all, _mm512_maskz_cvtepu8_epi32(all, _mm_unpacklo_epi8(first, second)), values));
-        _mm512_storeu_ps(out + 2 * i + 16, _mm512_maskz_permutexvar_ps(all, _mm512_maskz_cvtepu8_epi32(all, _mm_unpackhi_epi8(first, second)), values));
-    }
-    return i;
-}
-
-__attribute__((target("avx2"))) __m256 look_up_avx2(__m128i codes, __m256 low, __m256 high) {
-    const __m256i index = _mm256_cvtepu8_epi32(codes);
-    return _mm256_blendv_ps(_mm256_permutevar8x32_ps(low, index), _mm256_permutevar8x32_ps(high, index), _mm256_castsi256_ps(_mm256_slli_epi32(index, 28)));
-}
-
-__attribute__((target("avx2"))) int64_t decode_avx2(const uint8_t* codes, const float* table, float scale, float* out, int64_t bytes) {
-    const __m256 low = _mm256_mul_ps(_mm256_loadu_ps(table), _mm256_set1_ps(scale)), high = _mm256_mul_ps(_mm256_loadu_ps(table + 8), _mm256_set1_ps(scale));
-    const __m128i low_half = _mm_set1_epi8(15);
-    int64_t i = 0;
-    for (; i + 8 <= bytes; i += 8) {
-        const __m128i two = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(codes + i));
-        const __m128i one = _mm_unpacklo_epi8(_mm_and_si128(_mm_srli_epi16(two, 4), low_half), _mm_and_si128(two, low_half));
-        _mm256_storeu_ps(out + 2 * i, look_up_avx2(one, low, high));
-        _mm256_storeu_ps(out + 2 * i + 8, look_up_avx2(_mm_srli_si128(one, 8), low, high));
-    }
-    return i;
-}
-
-// The bytes that were decoded; what is left goes through the pairs.
-int64_t decode_wide(const uint8_t* codes, const float* table, float scale, float* out, int64_t bytes) {
-    static const int level = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0;
-    return level == 2 ? decode_avx512(codes, table, scale, out, bytes) : level == 1 ? decode_avx2(codes, table, scale, out, bytes) : 0;
-}
-#else
-int64_t decode_wide(const uint8_t*, const float*, float, float*, int64_t) { return 0; }
-#endif
-
-LB_CLONES void decode_int8(const int8_t* codes, float scale, float* out, int64_t count) {
-    for (int64_t i = 0; i < count; i++) out[i] = static_cast<float>(codes[i]) * scale * kOneOver127;
-}
-
-LB_INLINE float from_bits(uint32_t bits) {
-    float value;
-    std::memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
-LB_INLINE uint32_t to_bits(float value) {
-    uint32_t bits;
-    std::memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
-
-LB_CLONES void decode_bfloat16(const uint16_t* stored, float* out, int64_t count) {
-    for (int64_t i = 0; i < count; i++) out[i] = from_bits(static_cast<uint32_t>(stored[i]) << 16);
-}
-
-// Exact for every fp16 number: the exponent is moved by a product with 2^112, which also makes subnormal ones right.
-LB_CLONES void decode_float16(const uint16_t* stored, float* out, int64_t count) {
-    const float factor = from_bits((127u + 112u) << 23);
-    for (int64_t i = 0; i < count; i++) {
-        const uint32_t half = stored[i];
-        const uint32_t magnitude = (half & 0x7fffu) << 13;
-        const uint32_t bits = magnitude >= (31u << 23) ? magnitude | (255u << 23) : to_bits(from_bits(magnitude) * factor);
-        out[i] = from_bits(bits | ((half & 0x8000u) << 16));
-    }
-}
-
-// To the nearest bf16, ties to even, kept as fp32. Rounding would carry some NaN into the sign; they stay NaN, since training is judged by them.
-LB_CLONES void round_to_bf16(const float* in, float* out, int64_t count) {
-    for (int64_t i = 0; i < count; i++) {
-        const uint32_t bits = to_bits(in[i]);
-        const uint32_t rounded = (bits & 0x7fffffffu) > 0x7f800000u ? bits | 0x00400000u : bits + 0x7fffu + ((bits >> 16) & 1u);
-        out[i] = from_bits(rounded & 0xffff0000u);
-    }
-}
-
-void round_all(const float* in, float* out, int64_t count) {
-    at::parallel_for(0, count, 1 << 16, [&](int64_t begin, int64_t end) { round_to_bf16(in + begin, out + begin, end - begin); });
-}
-
-struct FrozenWeight final : torch::CustomClassHolder {
-    FrozenWeightInfo info;
-    // Hold the memory that the pointers below lead to.
-    at::Tensor codes, scales, nested_scales, nested_map;
-    std::vector<float> table;  // 16
-    std::vector<float> pairs;  // 256 × 2
-
-    float scale(int64_t block) const {
-        if (info.nested_block_size == 0) return scales.data_ptr<float>()[block];
-        const uint8_t code = scales.data_ptr<uint8_t>()[block];
-        // The product is rounded before the sum: no fused multiply-add may join them.
-        const double product = static_cast<double>(nested_map.data_ptr<float>()[code]) * nested_scales.data_ptr<float>()[block / info.nested_block_size];
-        return static_cast<float>(product) + info.offset;
-    }
-
-    void decode_four_bit(int64_t first, int64_t end, float* out) const {
-        const uint8_t* bytes = static_cast<const uint8_t*>(codes.data_ptr());
-        int64_t at = first;
-        while (at < end) {
-            const int64_t block = at / info.block_size;
-            const int64_t stop = std::min(end, (block + 1) * info.block_size);
-            const float s = scale(block);
-            float* to = out + (at - first);
-            if (at % 2 != 0) *to++ = pairs[2 * static_cast<size_t>(bytes[at++ / 2]) + 1] * s;
-            const int64_t whole = (stop - at) / 2;
-            const int64_t done = decode_wide(bytes + at / 2, table.data(), s, to, whole);
-            decode_pairs(bytes + at / 2 + done, pairs.data(), s, to + 2 * done, whole - done);
-            if ((stop - at) % 2 != 0) to[2 * whole] = pairs[2 * static_cast<size_t>(bytes[stop / 2])] * s;
-            at = stop;
-        }
-    }
-
-    // Rows [first, first + count) in fp32, by all threads; rounded as the products' operands on request.
-    void decode(int64_t first, int64_t count, float* out, bool is_rounded) const {
-        const int64_t columns = info.columns;
-        at::parallel_for(0, count, std::max<int64_t>(1, 32768 / columns), [&](int64_t begin, int64_t end) {
-            const int64_t start = (first + begin) * columns, elements = (end - begin) * columns;
-            float* to = out + begin * columns;
-            switch (static_cast<Kind>(info.kind)) {
-                case Kind::four_bit:
-                    decode_four_bit(start, start + elements, to);
-                    break;
-                case Kind::int8_rows:
-                    for (int64_t row = begin; row < end; row++)
-                        decode_int8(static_cast<const int8_t*>(codes.data_ptr()) + (first + row) * columns, scales.data_ptr<float>()[first + row], out + row * columns, columns);
-                    break;
-                case Kind::bfloat16:
-                    decode_bfloat16(static_cast<const uint16_t*>(codes.data_ptr()) + start, to, elements);
-                    break;
-                case Kind::float16:
-                    decode_float16(static_cast<const uint16_t*>(codes.data_ptr()) + start, to, elements);
-                    break;
-            }
-            if (is_rounded) round_to_bf16(to, to, elements);
-        });
-    }
-
-    int64_t tile_rows() const { return std::min(info.rows, std::max(kLeastRows, kTileBytes / (4 * info.columns) / 16 * 16)); }
-};
-
-using WeightPointer = c10::intrusive_ptr<FrozenWeight>;
-
-// Calls body(first row, rows, tile) for all tiles, each row-major [rows, columns]; the buffer is the thread's own and stays for the next call.
-template <typename F>
-void for_tiles(const FrozenWeight& weight, F&& body) {
-    static thread_local std::unique_ptr<float[]> buffer;
-    static thread_local int64_t capacity = 0;
-    const int64_t step = weight.tile_rows();
-    if (step * weight.info.columns > capacity) {
-        capacity = step * weight.info.columns;
-        buffer.reset();
-        buffer.reset(new float[static_cast<size_t>(capacity)]);
-    }
-    for (int64_t first = 0; first < weight.info.rows; first += step) {
-        const int64_t count = std::min(step, weight.info.rows - first);
-        weight.decode(first, count, buffer.get(), weight.info.rounds_to_bf16 != 0);
-        body(first, count, buffer.get());
-    }
+void round_all(const at::Tensor& in, at::Tensor& out) {
+    at::parallel_for(0, in.numel(), 1 << 16, [&](int64_t begin, int64_t end) { round_to_bf16(in.data_ptr<float>() + begin, out.data_ptr<float>() + begin, end - begin); });
 }
 
 // A dense fp32 copy or view of the rows, rounded to bf16 where products are.
@@ -217,76 +16,63 @@ at::Tensor operand(const at::Tensor& rows, const FrozenWeight& weight) {
     at::Tensor wide = rows.to(at::kFloat).contiguous();
     if (weight.info.rounds_to_bf16 == 0 || rows.scalar_type() == at::kBFloat16) return wide;
     at::Tensor rounded = at::empty(wide.sizes(), wide.options());
-    round_all(wide.data_ptr<float>(), rounded.data_ptr<float>(), wide.numel());
+    round_all(wide, rounded);
     return rounded;
 }
 
 at::Tensor result(at::Tensor sums, const FrozenWeight& weight, at::ScalarType type) {
-    if (weight.info.rounds_to_bf16 != 0 && type == at::kFloat) round_all(sums.data_ptr<float>(), sums.data_ptr<float>(), sums.numel());
+    if (weight.info.rounds_to_bf16 != 0 && type == at::kFloat) round_all(sums, sums);
     return sums.to(type);
+}
+
+at::Tensor times(const at::Tensor& rows, const FrozenWeight& weight, bool is_transposed) {
+    const int64_t columns = is_transposed ? weight.info.rows : weight.info.columns;
+    at::Tensor y = at::empty({rows.size(0), columns}, rows.options());
+    RightOperand right;
+    right.frozen = &weight;
+    right.is_transposed = is_transposed;
+    product(rows.size(0), columns, ProductTerm{rows.data_ptr<float>(), rows.size(1), rows.size(1), right}, false, y.data_ptr<float>(), columns);
+    return y;
 }
 
 struct TiledLinear final : torch::autograd::Function<TiledLinear> {
     static at::Tensor forward(AutogradContext* context, const at::Tensor& input, const WeightPointer& weight) {
         Timed timed(Part::linear, false);
-        const at::Tensor x = operand(input, *weight);
-        const int64_t tokens = x.size(0), width = weight->info.columns, outputs = weight->info.rows;
-        at::Tensor y = at::empty({tokens, outputs}, x.options());
-        for_tiles(*weight, [&](int64_t first, int64_t count, const float* tile) {
-            gemm(tokens, count, width, 1, matrix(x), {tile, width, true}, 0, y.data_ptr<float>() + first, outputs);
-        });
         context->saved_data["weight"] = c10::IValue::make_capsule(weight);
         context->saved_data["type"] = static_cast<int64_t>(input.scalar_type());
-        return result(std::move(y), *weight, input.scalar_type());
+        return result(times(operand(input, *weight), *weight, true), *weight, input.scalar_type());
     }
 
     static variable_list backward(AutogradContext* context, variable_list gradients) {
         Timed timed(Part::linear, true);
         const auto capsule = context->saved_data["weight"].toCapsule();
         const FrozenWeight& weight = static_cast<const FrozenWeight&>(*capsule);
-        const at::Tensor g = operand(gradients[0], weight);
-        const int64_t tokens = g.size(0), width = weight.info.columns, outputs = weight.info.rows;
-        at::Tensor dx = at::empty({tokens, width}, g.options());
-        for_tiles(weight, [&](int64_t first, int64_t count, const float* tile) {
-            gemm(tokens, width, count, 1, {g.data_ptr<float>() + first, outputs}, {tile, width}, first == 0 ? 0 : 1, dx.data_ptr<float>(), width);
-        });
-        return {result(std::move(dx), weight, static_cast<at::ScalarType>(context->saved_data["type"].toInt())), at::Tensor()};
+        const auto type = static_cast<at::ScalarType>(context->saved_data["type"].toInt());
+        return {result(times(operand(gradients[0], weight), weight, false), weight, type), at::Tensor()};
     }
 };
 
+// W of a product without a gradient: a tensor [out, in] or a frozen weight, one of them.
+RightOperand right_of(Handle dense, FrozenWeight* frozen, bool is_transposed) {
+    RightOperand right;
+    right.is_transposed = is_transposed;
+    right.frozen = frozen;
+    if (frozen != nullptr) {
+        TORCH_CHECK(frozen->info.rounds_to_bf16 == 0, "a weight whose products are rounded has no plain product");
+        return right;
+    }
+    const at::Tensor& w = get(dense);
+    TORCH_CHECK(is_plain_float(w) && w.dim() == 2 && w.stride(1) == 1, "a product is with a matrix of fp32 in the processor's memory");
+    right.data = w.data_ptr<float>();
+    right.stride = w.stride(0);
+    return right;
+}
+
+void check_rows(const at::Tensor& x, int64_t width, const char* what) {
+    TORCH_CHECK(is_plain_float(x) && x.dim() == 2 && x.stride(1) == 1 && x.size(1) == width, what, " ", x.sizes(), " of a product is not fp32 rows of ", width);
+}
+
 }  // namespace
-
-// `table`: 16 values of four-bit codes, or null. `scales` and the nested tensors are null where the kind has none.
-LB_API int lb_frozen_weight_new(const FrozenWeightInfo* info, Handle codes, Handle scales, Handle nested_scales, Handle nested_map, const float* table, FrozenWeight** out) {
-    return guard([&] {
-        WeightPointer weight = c10::make_intrusive<FrozenWeight>();
-        weight->info = *info;
-        weight->codes = get(codes);
-        if (scales != nullptr) weight->scales = get(scales);
-        if (nested_scales != nullptr) weight->nested_scales = get(nested_scales);
-        if (nested_map != nullptr) weight->nested_map = get(nested_map);
-        if (table != nullptr) {
-            weight->table.assign(table, table + 16);
-            weight->pairs.resize(512);
-            for (size_t two = 0; two < 256; two++) {
-                weight->pairs[2 * two] = table[two >> 4];
-                weight->pairs[2 * two + 1] = table[two & 15];
-            }
-        }
-        *out = weight.release();
-    });
-}
-
-LB_API void lb_frozen_weight_free(FrozenWeight* weight) { WeightPointer::reclaim(weight); }
-
-// Rows [first, first + count) in fp32.
-LB_API int lb_frozen_weight_rows(FrozenWeight* weight, int64_t first, int64_t count, Handle* out) {
-    return guard([&] {
-        at::Tensor rows = at::empty({count, weight->info.columns}, at::TensorOptions().dtype(at::kFloat));
-        weight->decode(first, count, rows.data_ptr<float>(), false);
-        *out = wrap(std::move(rows));
-    });
-}
 
 // x [n, in] fp32 or bf16 on the CPU; bias [out] or null.
 LB_API int lb_tiled_linear(FrozenWeight* weight, Handle x, Handle bias, Handle* out) {
@@ -297,5 +83,22 @@ LB_API int lb_tiled_linear(FrozenWeight* weight, Handle x, Handle bias, Handle* 
         at::Tensor y = TiledLinear::apply(get(x), WeightPointer::reclaim(weight));
         if (bias != nullptr) y = y.add_(get(bias));
         *out = wrap(std::move(y));
+    });
+}
+
+// y [n, out] = x Wᵀ, or [n, in] = factor · x W; y is overwritten, and autograd does not see it. W is `dense` [out, in] or `frozen`.
+LB_API int lb_frozen_product_(Handle x, Handle dense, FrozenWeight* frozen, int is_transposed, double factor, Handle y) {
+    return guard([&] {
+        const at::Tensor &rows = get(x), &result = get(y);
+        const RightOperand right = right_of(dense, frozen, is_transposed != 0);
+        const int64_t out = frozen != nullptr ? frozen->info.rows : get(dense).size(0), in = frozen != nullptr ? frozen->info.columns : get(dense).size(1);
+        check_rows(rows, is_transposed != 0 ? in : out, "the left operand");
+        check_rows(result, is_transposed != 0 ? out : in, "the result");
+        TORCH_CHECK(rows.size(0) == result.size(0) && !result.requires_grad(), "a product of ", rows.sizes(), " into ", result.sizes());
+        product(rows.size(0), result.size(1), ProductTerm{rows.data_ptr<float>(), rows.stride(0), rows.size(1), right}, false, result.data_ptr<float>(), result.stride(0));
+        if (factor == 1) return;
+        at::NoGradGuard no_grad;
+        at::Tensor scaled = result;
+        scaled.mul_(factor);
     });
 }
