@@ -27,7 +27,6 @@ public static class CommandLine
             return runner.RunWithEvents(args.Contains(SharedOptions.Events.Name), _ => throw e);
         }
 
-        using StreamWriter output = host.OpenOutput();
         ParseResult parsed = CreateRoot(runner).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null, EnablePosixBundling = false });
         if (parsed.Errors.Count > 0)
         {
@@ -41,7 +40,14 @@ public static class CommandLine
             return WrongUsage;
         }
 
-        return parsed.Invoke(new InvocationConfiguration { Output = output, Error = host.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        // Verbs write to the host themselves; what comes here is help, which may find a full disk or a closed stream like any result.
+        using StringWriter help = new() { NewLine = "\n" };
+        int exitCode = parsed.Invoke(new InvocationConfiguration { Output = help, Error = host.Error, EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return help.GetStringBuilder().Length == 0 ? exitCode : runner.RunWithEvents(hasEvents: false, _ =>
+        {
+            using StreamWriter output = host.OpenOutput();
+            output.Write(help.ToString());
+        });
     }
 
     private static RootCommand CreateRoot(VerbRunner runner)

@@ -15,9 +15,9 @@ public sealed record WorkerHost(Stream Input, Stream Output, TextWriter Error, F
     public bool IsLive { get; init; }
 
     public static WorkerHost OfProcess() => new(
-        Console.OpenStandardInput(),
-        Console.OpenStandardOutput(),
-        TextWriter.Synchronized(new StreamWriter(Console.OpenStandardError(), Utf8) { AutoFlush = true }),
+        StandardStreams.Input(),
+        StandardStreams.Output(),
+        TextWriter.Synchronized(new StreamWriter(StandardStreams.Error(), Utf8) { AutoFlush = true }),
         System.Environment.GetEnvironmentVariable,
         Directory.GetCurrentDirectory(),
         !Console.IsOutputRedirected)
