@@ -62,6 +62,34 @@ public sealed class FetchVerbTests : IDisposable
         Assert.Empty(hub.FileRequests);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Without_a_hub_it_takes_what_the_cache_holds_and_says_so(bool isForbidden)
+    {
+        void CutOff()
+        {
+            if (isForbidden)
+                worker.Variables["HF_HUB_OFFLINE"] = "1";
+            else
+                hub.Tamper = (_, _) => HubReply.Of(503, "", ("Retry-After", "36000"));
+        }
+
+        Assert.Equal(0, worker.Run("", "fetch", "org/tiny").ExitCode);
+        CutOff();
+        Outcome outcome = worker.Run("", "fetch", "org/tiny");
+        Assert.Equal((0, Snapshot + "\n"), (outcome.ExitCode, outcome.Output));
+        Assert.Contains($"warning LB0067: where org/tiny stands now is not known", outcome.Error, StringComparison.Ordinal);
+
+        // What is not there, or not all, is still an error; a commit is known without a hub.
+        Assert.Equal(1, worker.Run("", "fetch", "org/tiny@other").ExitCode);
+        Outcome commit = worker.Run("", "fetch", $"org/tiny@{LoopbackHub.Commit}");
+        Assert.Equal((0, Snapshot + "\n"), (commit.ExitCode, commit.Output));
+        Assert.DoesNotContain("LB0067", commit.Error, StringComparison.Ordinal);
+        File.Delete(Path.Combine(Snapshot, "model.safetensors"));
+        Assert.Equal(1, worker.Run("", "fetch", "org/tiny").ExitCode);
+    }
+
     [Fact]
     public void A_recipe_gets_its_base_model_and_tokenizer_and_a_wrong_one_is_told_at_its_line()
     {

@@ -16,6 +16,9 @@ public sealed partial record HubName(string Id, string? Revision)
 
     public string RevisionOrMain => Revision ?? DefaultRevision;
 
+    /// <summary>The revision is a whole commit: what it names never changes.</summary>
+    public bool IsCommit => Revision is { Length: 40 } && Revision.All(char.IsAsciiHexDigitLower);
+
     public override string ToString() => Revision is null ? Id : $"{Id}@{Revision}";
 
     /// <exception cref="DiagnosticException">LB0053: neither id nor revision can be read in it.</exception>

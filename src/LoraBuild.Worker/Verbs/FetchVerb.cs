@@ -50,7 +50,7 @@ internal static class FetchVerb
                 if (context.Value(List))
                     Show(context, output, fetcher.Value.PlanAsync(name, content, context.Cancellation).GetAwaiter().GetResult());
                 else
-                    Fetch(context, output, name, context.Value(IfMissing) ? Cached(name, content, caches) : null, () => fetcher.Value.FetchAsync(name, content, context.Cancellation).GetAwaiter().GetResult());
+                    Fetch(context, output, name, context.Value(IfMissing) || name.IsCommit ? Cached(name, content, caches) : null, () => Ask(context, fetcher.Value, name, content, caches));
             }
             catch (DiagnosticException e)
             {
@@ -82,6 +82,20 @@ internal static class FetchVerb
         {
             // Not there, or not all of it: that is what fetching is for.
             return null;
+        }
+    }
+
+    /// <summary>Where no hub can be asked, a branch is what the cache holds of it, and that is told.</summary>
+    private static FetchedModel Ask(VerbContext context, HubFetcher fetcher, HubName name, ModelContent content, IReadOnlyList<string> caches)
+    {
+        try
+        {
+            return fetcher.FetchAsync(name, content, context.Cancellation).GetAwaiter().GetResult();
+        }
+        catch (DiagnosticException e) when (e.Diagnostics[0].Code is "LB0056" or "LB0057" && Cached(name, content, caches) is { } cached)
+        {
+            context.Reporter.Report(Diagnostic.Warning("LB0067", $"where {name} stands now is not known: {e.Diagnostics[0].Message} The cache holds all of it as it was fetched, commit {cached.Commit}, and that is taken."));
+            return new FetchedModel(cached, [], 0);
         }
     }
 
