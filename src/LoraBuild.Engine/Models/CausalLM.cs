@@ -97,9 +97,9 @@ public sealed class CausalLM : IDisposable
             throw new DiagnosticException("LB0506", "the arithmetic would be in float16 on a CPU, which libtorch does not have; use float32 (the default; float16 weights are widened) or bfloat16", directory);
         ModelConfig config = ModelConfig.Load(directory);
         DecoderSpec spec = DecoderFamilies.Describe(config);
-        if (options.Quantization is not null && (options.RandomWeights || options.RequiresGrad))
-            throw new ArgumentException("weights that are trained or random are not quantised", nameof(options));
-        LoadedWeights weights = options.RandomWeights ? new LoadedWeights(RandomWeights.Create(spec, options)) : WeightLoader.Load(directory, spec, options);
+        if (options.Quantization is not null && (options.RequiresGrad || (options.RandomWeights && !options.DrawOnDevice)))
+            throw new ArgumentException("weights that are trained, or random from a seed, are not quantised", nameof(options));
+        LoadedWeights weights = options.RandomWeights ? RandomWeights.Create(spec, options) : WeightLoader.Load(directory, spec, options);
         return new CausalLM(directory, config, spec, weights, options.RequiresGrad);
     }
 

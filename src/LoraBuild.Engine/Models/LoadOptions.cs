@@ -27,6 +27,6 @@ public sealed record LoadOptions
     /// <summary>Of <see cref="RandomWeights"/>.</summary>
     public long Seed { get; init; }
 
-    /// <summary>Random weights are drawn where they live, by the device's own generator: quickly, but not the numbers that the seed gives on the CPU.</summary>
+    /// <summary>Random weights are drawn where they live, by the device's own generator: quickly, but not the numbers that the seed gives on the CPU. With <see cref="Quantization"/> codes are drawn instead, for measurements.</summary>
     public bool DrawOnDevice { get; init; }
 }

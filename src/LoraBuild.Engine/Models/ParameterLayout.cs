@@ -28,6 +28,9 @@ public static class ParameterLayout
 
     public static string LayerPath(DecoderSpec spec, int layer) => $"{spec.ModulePrefix}.layers.{layer}";
 
+    /// <summary>All linear weights but the head's.</summary>
+    public static bool IsLayerLinear(ParameterShape parameter) => parameter.Kind == ParameterKind.LinearWeight && parameter.ModulePath != HeadPath;
+
     /// <summary>All parameters; of a tied model the head is left out, it is the embedding.</summary>
     public static IEnumerable<ParameterShape> All(DecoderSpec spec)
     {

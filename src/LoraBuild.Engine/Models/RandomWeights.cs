@@ -1,4 +1,5 @@
 // Fresh weights as transformers initialises them, from a seed.
+using LoraBuild.Engine.Quantization;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Models;
@@ -7,18 +8,25 @@ namespace LoraBuild.Engine.Models;
 internal static class RandomWeights
 {
     /// <returns>As <see cref="WeightLoader.Load"/>.</returns>
-    public static OrderedDictionary<string, Tensor> Create(DecoderSpec spec, LoadOptions options)
+    public static LoadedWeights Create(DecoderSpec spec, LoadOptions options)
     {
         Device device = options.Device ?? CPU;
-        OrderedDictionary<string, Tensor> weights = [];
+        LoadedWeights weights = new([]);
         using var noGrad = no_grad();
         using Generator? generator = options.DrawOnDevice ? null : new(unchecked((ulong)options.Seed), CPU);
         Device drawn = options.DrawOnDevice ? device : CPU;
         foreach (ParameterShape parameter in ParameterLayout.All(spec))
         {
+            if (options.Quantization is { } quantization && ParameterLayout.IsLayerLinear(parameter))
+            {
+                ScalarType computed = quantization.ComputeType ?? options.Dtype ?? ScalarType.Float32;
+                weights.Frozen.Add(parameter.Name, QuantizedWeight.Random(quantization, [.. parameter.Shape], spec.InitializerRange, computed, device));
+                continue;
+            }
+
             using Tensor fresh = Fresh(parameter, spec, generator, drawn);
             Tensor placed = TensorTypes.Converted(fresh, options.Dtype ?? ScalarType.Float32, device).DetachFromDisposeScope();
-            weights.Add(parameter.Name, options.RequiresGrad ? new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope() : placed);
+            weights.Tensors.Add(parameter.Name, options.RequiresGrad ? new TorchSharp.Modules.Parameter(placed, requires_grad: true).DetachFromDisposeScope() : placed);
         }
 
         return weights;

@@ -34,14 +34,14 @@ internal sealed class WeightLoader : IDisposable
         loader.Check(options);
         Device device = options.Device ?? CPU;
         ParameterShape[] parameters = [.. ParameterLayout.All(spec)];
-        string[] toEncode = options.Quantization is null ? [] : [.. parameters.Where(loader.IsLayerLinear).Select(p => loader.names.InFiles(p.Name)).Where(n => PackedWeight.Find(files, n) is null)];
+        string[] toEncode = options.Quantization is null ? [] : [.. parameters.Where(ParameterLayout.IsLayerLinear).Select(p => loader.names.InFiles(p.Name)).Where(n => PackedWeight.Find(files, n) is null)];
         using QuantizedLoader quantized = new(files, options.Quantization, toEncode, options.Quantization?.ComputeType ?? options.Dtype ?? ScalarType.Float32, device, loader.maps);
         LoadedWeights weights = new([]);
         try
         {
             foreach (ParameterShape parameter in parameters)
             {
-                if (((IFrozenWeight?)(loader.IsLayerLinear(parameter) ? quantized.Load(loader.names.InFiles(parameter.Name)) : null) ?? loader.LoadStored(parameter, options)) is { } frozen)
+                if (((IFrozenWeight?)(ParameterLayout.IsLayerLinear(parameter) ? quantized.Load(loader.names.InFiles(parameter.Name)) : null) ?? loader.LoadStored(parameter, options)) is { } frozen)
                     weights.Frozen.Add(parameter.Name, frozen);
                 else
                     weights.Tensors.Add(parameter.Name, loader.LoadOne(parameter, options));
@@ -57,9 +57,6 @@ internal sealed class WeightLoader : IDisposable
     }
 
     public void Dispose() => maps.Dispose();
-
-    /// <summary>All linear weights but the head's.</summary>
-    private bool IsLayerLinear(ParameterShape parameter) => parameter.Kind == ParameterKind.LinearWeight && parameter.ModulePath != ParameterLayout.HeadPath;
 
     private void Check(LoadOptions options)
     {

@@ -23,7 +23,7 @@ public sealed class QuantizedWeight : IFrozenWeight
     private readonly int nestedBlockSize;
     private readonly float offset;
 #if NATIVE_KERNELS
-    private readonly FourBitOnDevice? onDevice;
+    private readonly FrozenOnDevice? onDevice;
 #endif
 
     private QuantizedWeight(WeightCode code, long[] shape, int blockSize, ScalarType computeType, Tensor codes, Tensor scales, float[]? table, (Tensor Scales, Tensor Map, int BlockSize, float Offset)? nested)
@@ -54,9 +54,11 @@ public sealed class QuantizedWeight : IFrozenWeight
                 ? TiledWeight.Int8(codes, scales, rounds)
                 : TiledWeight.FourBit(OutFeatures, InFeatures, codes, scales, blockSize, table, rounds, nestedScales, nestedMap, nestedBlockSize, offset);
         }
-        else if (table is not null)
+        else if (codes.device_type == TorchSharp.DeviceType.CUDA && CudaKernels.AreBuilt)
         {
-            onDevice = new FourBitOnDevice(this.codes, this.scales, nestedMap!, nestedScales!, offset, nestedBlockSize, table, OutFeatures, InFeatures, blockSize);
+            onDevice = table is null
+                ? FrozenOnDevice.Int8(this.codes, this.scales)
+                : FrozenOnDevice.FourBit(OutFeatures, InFeatures, this.codes, this.scales, blockSize, table, nestedMap!, nestedScales!, nestedBlockSize, offset);
         }
 #endif
     }
@@ -95,6 +97,30 @@ public sealed class QuantizedWeight : IFrozenWeight
             packed.Nested is { } nested ? (tensor(nested.Absmax, device: device), tensor(nested.Map, device: device), nested.BlockSize, nested.Offset) : null);
     }
 
+    /// <summary>Random codes, each as likely as the others, whose numbers spread like those of a random weight: for measurements, since drawing a large model's weights and encoding them takes minutes.</summary>
+    /// <param name="spread">Root of the mean square of the numbers.</param>
+    public static QuantizedWeight Random(QuantizationOptions options, long[] shape, double spread, ScalarType computeType, Device device)
+    {
+        using var scope = NewDisposeScope();
+        if (options.Code == WeightCode.Int8)
+        {
+            double ofCodes = Math.Sqrt(Enumerable.Range(-127, 255).Average(c => (double)c * c)) / 127;
+            return new QuantizedWeight(
+                WeightCode.Int8, shape, 0, computeType, randint(-127, 128, shape, ScalarType.Int8, device), full([shape[0]], (float)(spread / ofCodes), dtype: ScalarType.Float32, device: device), null, null);
+        }
+
+        const int group = NestedScales.DefaultBlockSize;
+        float[] table = FourBitTables.Values(options.Code).ToArray();
+        long count = shape[0] * shape[1], blocks = (count + options.BlockSize - 1) / options.BlockSize;
+        float scale = (float)(spread / Math.Sqrt(table.Average(v => (double)v * v)));
+        Tensor codes = randint(0, 256, [(count + 1) / 2], ScalarType.Byte, device);
+        if (!options.HasDoubleQuantization)
+            return new QuantizedWeight(options.Code, shape, options.BlockSize, computeType, codes, full([blocks], scale, dtype: ScalarType.Float32, device: device), table, null);
+        Tensor absmax = full([(blocks + group - 1) / group], scale / 8, dtype: ScalarType.Float32, device: device); // scales differ a little around the offset
+        return new QuantizedWeight(
+            options.Code, shape, options.BlockSize, computeType, codes, randint(0, 256, [blocks], ScalarType.Byte, device), table, (absmax, tensor(DynamicCodes.Signed.ToArray(), device: device), group, scale));
+    }
+
     /// <summary>A weight of a checkpoint.</summary>
     /// <param name="read">A tensor of the files by name, mapped where it can be; owned by the weight.</param>
     internal static QuantizedWeight Of(PackedWeight packed, ScalarType computeType, Func<string, Tensor> read)
@@ -121,7 +147,7 @@ public sealed class QuantizedWeight : IFrozenWeight
             return Native.Linear(x, bias);
         if (onDevice is not null && x.dtype == computeType && CudaKernels.Fit(x))
         {
-            Tensor y = CudaKernels.FourBitLinear(x, onDevice); // which keeps nothing of y
+            Tensor y = onDevice.Linear(x);
             return bias is null ? y : y.add_(bias);
         }
 #endif
@@ -134,8 +160,9 @@ public sealed class QuantizedWeight : IFrozenWeight
 #if NATIVE_KERNELS
         if (Native is not null)
             return Native.Rows(first, count);
-        if (onDevice is not null && CudaKernels.Fit(table!))
-            return CudaKernels.FourBitRows(table!, onDevice, first, count);
+        Tensor wide = table ?? scales; // of int8 codes fp32 too
+        if (onDevice is not null && CudaKernels.Fit(wide))
+            return onDevice.Rows(wide, first, count);
 #endif
         return ReferenceRows(first, count);
     }

@@ -12,12 +12,17 @@ namespace LoraBuild.Engine.Quantization;
 public sealed class StoredWeight : IFrozenWeight
 {
     private readonly Tensor stored; // [out, in]
+#if NATIVE_KERNELS
+    private readonly FrozenOnDevice? onDevice;
+#endif
+
     /// <param name="stored">bf16 or fp16, contiguous; owned by this object.</param>
     public StoredWeight(Tensor stored)
     {
         this.stored = stored.DetachFromDisposeScope();
 #if NATIVE_KERNELS
         Native = stored.device_type == TorchSharp.DeviceType.CPU ? TiledWeight.Stored(stored) : null;
+        onDevice = stored.device_type == TorchSharp.DeviceType.CUDA && CudaKernels.AreBuilt ? FrozenOnDevice.Stored(this.stored) : null;
 #endif
     }
 
@@ -39,6 +44,11 @@ public sealed class StoredWeight : IFrozenWeight
 #if NATIVE_KERNELS
         if (Native is not null)
             return Native.Linear(x, bias);
+        if (onDevice is not null && x.dtype == ScalarType.Float32 && CudaKernels.Fit(x))
+        {
+            Tensor y = onDevice.Linear(x);
+            return bias is null ? y : y.add_(bias);
+        }
 #endif
         return TiledLinear.Apply(x, this, ScalarType.Float32, bias);
     }

@@ -11,7 +11,16 @@ internal sealed partial record HeadCrossEntropy
     // A chunk four times as large as on a processor, half as wide where the model is bf16: enough rows for the product to fill the device.
     private const long RowsOfDeviceChunk = 4;
 
+    // Products are computed in squares of this many rows; a part of one costs as much as the whole.
+    private const long RowsOfSquare = 128;
+
     private bool IsForDevice(Tensor hidden) => CudaKernels.Fit(hidden) && Weight.Plain is Tensor plain && CudaKernels.Fit(plain) && hidden.dtype == plain.dtype;
+
+    private static long DeviceRows(long rowsOfChunk)
+    {
+        long rows = rowsOfChunk * RowsOfDeviceChunk;
+        return rows < RowsOfSquare ? rows : (rows + RowsOfSquare - 1) / RowsOfSquare * RowsOfSquare;
+    }
 
     /// <summary>As <see cref="Run"/>. The device is waited for once, for the sum.</summary>
     private double RunOnDevice(Tensor hidden, Tensor targets, double scale, Tensor? hiddenGradient, Tensor? weightGradient, long rowsOfChunk, Tensor? weights, Tensor? losses)

@@ -38,7 +38,7 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
         using DisposeScope outer = NewDisposeScope();
 #if NATIVE_KERNELS
         if (IsForDevice(hidden))
-            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, rowsOfChunk * RowsOfDeviceChunk, weights, losses);
+            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, DeviceRows(rowsOfChunk), weights, losses);
 #endif
         long count = hidden.shape[0];
         bool hasGradient = hiddenGradient is not null || weightGradient is not null;

@@ -24,13 +24,13 @@ internal static partial class NativeMethods
     internal static partial int lb_cuda_dropout_mask(TensorHandle mask, long seed, long first, double keep);
 
     [LibraryImport(Library)]
-    internal static partial int lb_cuda_four_bit_linear(
-        TensorHandle x, TensorHandle packed, TensorHandle scales, TensorHandle map, TensorHandle absmax, double offset, long group, ReadOnlySpan<float> table, long rows, long columns, long block, out nint result);
+    internal static partial int lb_cuda_frozen_linear(TensorHandle x, in CudaFrozenWeight weight, out nint result);
 
     [LibraryImport(Library)]
-    internal static partial int lb_cuda_four_bit_rows(
-        TensorHandle like, TensorHandle packed, TensorHandle scales, TensorHandle map, TensorHandle absmax, double offset, long group, ReadOnlySpan<float> table, long rows, long columns, long block,
-        long first, long count, out nint result);
+    internal static partial int lb_cuda_frozen_rows(TensorHandle like, in CudaFrozenWeight weight, long first, long count, out nint result);
+
+    [LibraryImport(Library)]
+    internal static partial int lb_cuda_set_frozen_buffer(long elements);
 
     [LibraryImport(Library)]
     internal static partial int lb_cuda_adamw(

@@ -4,19 +4,6 @@ using static TorchSharp.torch;
 
 namespace LoraBuild.Torch.Kernels;
 
-/// <summary>
-/// Four-bit codes on a device, two in a byte, the first in the high half, row after row. The scale of a block is an fp32, or a byte that stands for
-/// Map[byte] · Absmax[block / Group] + Offset.
-/// </summary>
-/// <param name="Packed">uint8.</param>
-/// <param name="Scales">fp32 [blocks], or uint8 [blocks] where <paramref name="Map"/> is given.</param>
-/// <param name="Map">fp32 [256]; null: the scales are plain.</param>
-/// <param name="Absmax">fp32, one for each <paramref name="Group"/> blocks.</param>
-/// <param name="Table">The sixteen values.</param>
-/// <param name="BlockSize">Numbers that share a scale.</param>
-public sealed record FourBitOnDevice(
-    Tensor Packed, Tensor Scales, Tensor Map, Tensor Absmax, double Offset, long Group, ReadOnlyMemory<float> Table, long Rows, long Columns, long BlockSize);
-
 /// <summary>One AdamW update.</summary>
 /// <param name="GradientScale">What gradients are multiplied with first.</param>
 /// <param name="Step">t, from 1.</param>
@@ -58,24 +45,6 @@ public static class CudaKernels
     /// <param name="mask">Dense, of any shape.</param>
     public static void FillDropoutMask(Tensor mask, long seed, long first, double keep) => NativeCall.Check(NativeMethods.lb_cuda_dropout_mask(mask.handle, seed, first, keep));
 
-    /// <summary>y = x Wᵀ, differentiable in x; W is decoded a rectangle at a time, forward and backward.</summary>
-    /// <param name="x">[P, columns].</param>
-    /// <returns>[P, rows].</returns>
-    public static Tensor FourBitLinear(Tensor x, FourBitOnDevice weight) => NativeCall.Wrap(
-        NativeMethods.lb_cuda_four_bit_linear(
-            x.handle, weight.Packed.handle, weight.Scales.handle, Tensor.HandleOf(weight.Map), Tensor.HandleOf(weight.Absmax), weight.Offset, weight.Group, Sixteen(weight), weight.Rows, weight.Columns,
-            weight.BlockSize, out nint result),
-        result);
-
-    /// <summary>Rows of a weight, decoded.</summary>
-    /// <param name="like">Gives type and device.</param>
-    /// <returns>[count, columns].</returns>
-    public static Tensor FourBitRows(Tensor like, FourBitOnDevice weight, long first, long count) => NativeCall.Wrap(
-        NativeMethods.lb_cuda_four_bit_rows(
-            like.handle, weight.Packed.handle, weight.Scales.handle, Tensor.HandleOf(weight.Map), Tensor.HandleOf(weight.Absmax), weight.Offset, weight.Group, Sixteen(weight), weight.Rows, weight.Columns,
-            weight.BlockSize, first, count, out nint result),
-        result);
-
     /// <summary>Updates parameters of one type and device in few launches; the same arithmetic as torch's AdamW, fp32 inside.</summary>
     /// <param name="gradients">Of each parameter; null counts as 0.</param>
     /// <param name="first">exp_avg, fp32.</param>
@@ -95,7 +64,4 @@ public static class CudaKernels
         GC.KeepAlive(first);
         GC.KeepAlive(second);
     }
-
-    private static ReadOnlySpan<float> Sixteen(FourBitOnDevice weight) =>
-        weight.Table.Length == 16 ? weight.Table.Span : throw new ArgumentException($"a table of four-bit codes has 16 values, not {weight.Table.Length}", nameof(weight));
 }

@@ -13,7 +13,7 @@ public sealed class GoldenModelTests
     private const double HiddenTolerance = 5e-5;
     private const double LossTolerance = 1e-5;
 
-    private static readonly string[] Names =
+    internal static readonly string[] Names =
     [
         "gemma2", "gemma3-mm", "gemma3-text", "gemma3-text-bf16", "gemma3-text-linear", "granite", "llama-biases", "llama-fp16", "llama-sharded",
         "llama-tied", "llama-untied-rope3", "mistral-swa", "olmo2", "phi3", "phi3-longrope", "qwen2-bf16", "qwen2-swa-yarn", "qwen2-tied", "qwen3",

@@ -34,6 +34,25 @@ public sealed class QuantizedLoadingTests
 
     [Theory]
     [InlineData(WeightCode.Nf4, true)]
+    [InlineData(WeightCode.Fp4, false)]
+    [InlineData(WeightCode.Int8, false)]
+    public void Random_codes_spread_like_random_weights(WeightCode code, bool isDouble)
+    {
+        LoadOptions random = new() { RandomWeights = true, DrawOnDevice = true, Quantization = new QuantizationOptions { Code = code, HasDoubleQuantization = isDouble } };
+        using CausalLM model = CausalLM.Load(Golden.Model("llama-tied"), random);
+        Assert.All(model.LinearModules.Where(l => l != model.Head), l =>
+        {
+            using Tensor rows = l.BaseMatrix.Frozen!.Rows(0, l.OutFeatures);
+            using Tensor square = rows.square();
+            using Tensor mean = square.mean();
+            Assert.InRange(Math.Sqrt(mean.item<float>()) / model.Spec.InitializerRange, 0.9, 1.1);
+        });
+        Assert.All(Logits(model), v => Assert.True(float.IsFinite(v)));
+        Assert.Throws<ArgumentException>(() => CausalLM.Load(Golden.Model("llama-tied"), random with { DrawOnDevice = false }));
+    }
+
+    [Theory]
+    [InlineData(WeightCode.Nf4, true)]
     [InlineData(WeightCode.Nf4, false)]
     [InlineData(WeightCode.Fp4, true)]
     [InlineData(WeightCode.Int8, true)]

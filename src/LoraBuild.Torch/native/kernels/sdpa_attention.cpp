@@ -15,7 +15,9 @@
 #include <ATen/ops/zeros.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/GradMode.h>
+#include <c10/core/InferenceMode.h>
 
+#include <algorithm>
 #include <limits>
 #include <map>
 #include <mutex>
@@ -48,6 +50,25 @@ at::Tensor flash(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, 
     return std::get<0>(at::_flash_attention_forward(q, k, v, boundaries, boundaries, longest, longest, 0.0, true, false, scale, left, right));
 }
 
+// The boundaries on the device. All layers of a pass ask for the same: kept, they travel once a pass; a copy waits for all that the device has still to do.
+at::Tensor boundaries_on(const at::Device& device, const int64_t* starts, int64_t documents) {
+    struct Kept {
+        std::vector<int32_t> rows;
+        at::Tensor on_device;
+    };
+    static std::mutex gate;
+    static auto* kept = new std::map<c10::DeviceIndex, Kept>();  // not freed at exit, when the device may be gone already
+    const std::lock_guard<std::mutex> lock(gate);
+    Kept& last = (*kept)[device.index()];
+    if (!last.on_device.defined() || static_cast<int64_t>(last.rows.size()) != documents + 1 || !std::equal(last.rows.begin(), last.rows.end(), starts)) {
+        const c10::InferenceMode off(false);  // or no graph could keep them
+        std::vector<int32_t> rows(starts, starts + documents + 1);
+        last.on_device = at::tensor(rows, at::TensorOptions().dtype(at::kInt)).to(device);
+        last.rows = std::move(rows);
+    }
+    return last.on_device;
+}
+
 // Whether flash attention runs here, forward and backward: compiled into this libtorch, for this card, type and width of a head. Tried once each with a few numbers,
 // because libtorch has no question for it that all versions answer.
 bool has_flash(const at::Tensor& q, int64_t key_heads) {
@@ -64,7 +85,8 @@ bool has_flash(const at::Tensor& q, int64_t key_heads) {
     // Without the lock: the trial's own backward pass may go through other threads' work. Two trials at once come to the same.
     bool works = true;
     try {
-        at::AutoGradMode with_gradient(true);
+        const c10::InferenceMode off(false);
+        const at::AutoGradMode with_gradient(true);
         const at::TensorOptions plain = q.options().requires_grad(false);
         at::Tensor tried = at::ones({8, heads, width}, plain).requires_grad_(true), keys = at::ones({8, key_heads, width}, plain).requires_grad_(true);
         const at::Tensor boundaries = at::zeros({2}, plain.dtype(at::kInt));
@@ -124,8 +146,8 @@ LB_API int lb_sdpa_attention(Handle query, Handle keys, Handle values, const int
         const c10::DeviceGuard on(q.device());
         const std::vector<Run> runs = runs_of(starts, documents);
         if (has_flash(q, k.size(1))) {
-            std::vector<int32_t> rows(starts, starts + documents + 1);
-            const at::Tensor boundaries = at::tensor(rows, at::TensorOptions().dtype(at::kInt)).to(q.device());
+            TORCH_CHECK(q.size(0) <= std::numeric_limits<int32_t>::max(), "flash attention counts rows in 32 bits, got ", q.size(0));
+            const at::Tensor boundaries = boundaries_on(q.device(), starts, documents);
             int64_t longest = 0;
             for (const Run& run : runs) longest = std::max(longest, run.length);
             *out = wrap(flash(q.contiguous(), k.contiguous(), v.contiguous(), boundaries, longest, scale, window).reshape({q.size(0), q.size(1) * q.size(2)}));

@@ -32,6 +32,7 @@ public sealed class CudaKernelTests
     [InlineData(ScalarType.Float32, 64, 32)]
     [InlineData(ScalarType.BFloat16, 128, 64)]
     [InlineData(ScalarType.BFloat16, 96, 24)]
+    [InlineData(ScalarType.BFloat16, 80, 20)]
     public void Rope_gives_what_the_tensor_calls_give(ScalarType type, int headDim, int half)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -77,6 +78,7 @@ public sealed class CudaKernelTests
     [InlineData(ScalarType.Float32, null, 0)]
     [InlineData(ScalarType.BFloat16, null, 0)]
     [InlineData(ScalarType.Float32, 30.0, 0.1)]
+    [InlineData(ScalarType.BFloat16, 30.0, 0.1)]
     public void The_loss_and_its_gradients_are_those_of_the_processor(ScalarType type, double? softcap, double smoothing)
     {
         using DisposeScope scope = NewDisposeScope();
@@ -124,19 +126,53 @@ public sealed class CudaKernelTests
     }
 
     [CudaTheory]
-    [InlineData(ScalarType.Float32, 96, false)]
-    [InlineData(ScalarType.BFloat16, 128, true)]
-    [InlineData(ScalarType.BFloat16, 33, false)]
-    public void A_product_with_four_bit_weights_is_one_with_the_decoded_weights(ScalarType type, int columns, bool isNested)
+    [InlineData(WeightCode.Nf4, ScalarType.Float32, 96, false)]
+    [InlineData(WeightCode.Nf4, ScalarType.BFloat16, 128, true)]
+    [InlineData(WeightCode.Fp4, ScalarType.BFloat16, 33, false)]
+    [InlineData(WeightCode.Int8, ScalarType.Float32, 33, false)]
+    [InlineData(WeightCode.Int8, ScalarType.BFloat16, 160, false)]
+    public void A_product_with_compressed_weights_is_one_with_the_decoded_weights(WeightCode code, ScalarType type, int columns, bool isNested)
     {
         using DisposeScope scope = NewDisposeScope();
-        const int rows = 70, block = 64;
-        PackedArrays packed = PackedArrays.Encode(WeightCode.Nf4, TensorTypes.ToFloat32Array(Values([rows, columns], 5)), [rows, columns], block, isNested);
+        const int rows = 170, block = 64;
+        PackedArrays packed = PackedArrays.Encode(code, TensorTypes.ToFloat32Array(Values([rows, columns], 5)), [rows, columns], block, isNested);
         using QuantizedWeight weight = QuantizedWeight.Of(packed, type, CudaTest.Device);
         Tensor decoded = weight.ReferenceRows(0, rows);
 
         Assert.Equal(TensorTypes.ToFloat32Array(decoded.narrow(0, 3, 50)), TensorTypes.ToFloat32Array(weight.Rows(3, 50))); // bit for bit
-        Compare(type, [[9, columns], [rows]], t => weight.Linear(t[0], t[1]), t => nn.functional.linear(t[0], decoded.to(type), t[1]));
+        foreach (long buffer in new[] { 1L, 32 << 20 }) // 64 rows or columns at a time; all at once
+        {
+            FrozenOnDevice.SetBuffer(buffer);
+            Compare(type, [[9, columns], [rows]], t => weight.Linear(t[0], t[1]), t => nn.functional.linear(t[0], decoded.to(type), t[1]));
+        }
+    }
+
+    [CudaTheory]
+    [InlineData(ScalarType.BFloat16)]
+    [InlineData(ScalarType.Float16)]
+    public void A_product_with_a_weight_in_its_stored_type_is_one_with_the_widened_weight(ScalarType stored)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor narrow = OnDevice([170, 130], stored, 5);
+        using StoredWeight weight = new(narrow.alias());
+        FrozenOnDevice.SetBuffer(1); // in several pieces
+        Compare(ScalarType.Float32, [[9, 130], [170]], t => weight.Linear(t[0], t[1]), t => nn.functional.linear(t[0], narrow.to(ScalarType.Float32), t[1]));
+        FrozenOnDevice.SetBuffer(32 << 20);
+    }
+
+    [CudaFact]
+    public void Attention_follows_the_boundaries_of_every_batch()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using AttentionMasks masks = new();
+        foreach (DocumentRun[] runs in new DocumentRun[][] { [new(0, 1, 48)], [new(0, 2, 24)], [new(0, 2, 24)], [new(0, 1, 40), new(40, 1, 8)] }) // kept between the layers of a pass, but no longer
+        {
+            Compare(
+                ScalarType.BFloat16,
+                [[48, 4, 64], [48, 4, 64], [48, 4, 64]],
+                t => Attention.Packed(t[0], t[1], t[2], runs, masks, 0.125, null, null),
+                t => Attention.PackedReference(t[0], t[1], t[2], runs, masks, 0.125, null, null));
+        }
     }
 
     [CudaFact]
@@ -177,8 +213,6 @@ public sealed class CudaKernelTests
     }
 
     private static Tensor OnDevice(long[] shape, ScalarType type, int seed) => Values(shape, seed).to(type, CudaTest.Device);
-
-    private static Tensor Bytes(byte[] values) => tensor(values, device: CudaTest.Device);
 
     /// <summary>Values and gradients of all inputs, both ways.</summary>
     private static void Compare(ScalarType type, long[][] shapes, Func<Tensor[], Tensor> kernel, Func<Tensor[], Tensor> reference)

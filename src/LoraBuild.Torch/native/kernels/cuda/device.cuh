@@ -45,9 +45,15 @@ __device__ inline float from_float<float>(float value) {
 // To the nearest, ties to even; not-a-number stays one.
 template <>
 __device__ inline Bf16 from_float<Bf16>(float value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+    Bf16 result;
+    asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(result.bits) : "f"(value));
+    return result;
+#else
     const uint32_t bits = __float_as_uint(value);
     if ((bits & 0x7fffffffu) > 0x7f800000u) return Bf16{static_cast<uint16_t>(0x7fc0u)};
     return Bf16{static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+#endif
 }
 
 // What a value becomes when it is stored as T.
@@ -98,11 +104,32 @@ inline unsigned threads_for(int64_t items) {
     return static_cast<unsigned>(kWarp * (warps < 1 ? 1 : warps > kMostThreads / kWarp ? kMostThreads / kWarp : warps));
 }
 
+inline unsigned all_blocks_for(int64_t items, int threads) {
+    const int64_t blocks = (items + threads - 1) / threads;
+    return static_cast<unsigned>(blocks < 1 ? 1 : blocks);
+}
+
 // Blocks of a loop over `items` in strides of the grid.
 inline unsigned blocks_for(int64_t items, int threads) {
-    const int64_t blocks = (items + threads - 1) / threads;
-    return static_cast<unsigned>(blocks < 1 ? 1 : blocks > 16384 ? 16384 : blocks);
+    const unsigned blocks = all_blocks_for(items, threads);
+    return blocks > 16384 ? 16384 : blocks;
 }
+
+// The most rows of blocks that a grid may have; a kernel goes on in strides of them.
+#ifndef LB_MOST_GRID_ROWS
+#define LB_MOST_GRID_ROWS 65535
+#endif
+constexpr int64_t kMostGridRows = LB_MOST_GRID_ROWS;
+
+// `width` elements of each row, N a thread, a block row of the grid a row.
+inline dim3 grid_of_rows(int64_t rows, int64_t width, int N, int threads) {
+    return dim3(all_blocks_for(width / N, threads), static_cast<unsigned>(rows < kMostGridRows ? rows : kMostGridRows));
+}
+
+inline dim3 grid_of(const Rectangle& tile, int N) { return grid_of_rows(tile.row_count, tile.column_count, N, kThreads); }
+
+// Whether the rows of a rectangle begin and end where N elements are read at once.
+inline bool is_packed(const Rectangle& tile, int N) { return tile.columns % N == 0 && tile.column % N == 0 && tile.column_count % N == 0; }
 
 // Calls body with an element of the type.
 template <typename F>

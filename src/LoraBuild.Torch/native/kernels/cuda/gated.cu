@@ -30,12 +30,12 @@ __device__ inline Bent bend(float x) {
     }
 }
 
-// act(gate) is rounded to the type before it meets up, as in tensor calls.
+// act(gate) is rounded to the type before it meets up, as in tensor calls. A block row of the grid is a row.
 template <typename T, int N, Gate kind>
 __global__ void gate_forward(const T* gate, int64_t gate_stride, const T* up, int64_t up_stride, T* y, int64_t rows, int64_t width) {
-    const int64_t packs = width / N;
-    for (int64_t at = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; at < rows * packs; at += static_cast<int64_t>(gridDim.x) * blockDim.x) {
-        const int64_t row = at / packs, i = at % packs * N;
+    const int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * N;
+    if (i >= width) return;
+    for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
         const Pack<T, N> gates = load<T, N>(gate + row * gate_stride + i), ups = load<T, N>(up + row * up_stride + i);
         Pack<T, N> result;
         LB_UNROLL
@@ -46,9 +46,9 @@ __global__ void gate_forward(const T* gate, int64_t gate_stride, const T* up, in
 
 template <typename T, int N, Gate kind>
 __global__ void gate_backward(const T* g, const T* gate, int64_t gate_stride, const T* up, int64_t up_stride, T* d_gate, T* d_up, int64_t rows, int64_t width) {
-    const int64_t packs = width / N;
-    for (int64_t at = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; at < rows * packs; at += static_cast<int64_t>(gridDim.x) * blockDim.x) {
-        const int64_t row = at / packs, i = at % packs * N;
+    const int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) * N;
+    if (i >= width) return;
+    for (int64_t row = blockIdx.y; row < rows; row += gridDim.y) {
         const Pack<T, N> slopes = load<T, N>(g + row * width + i), gates = load<T, N>(gate + row * gate_stride + i), ups = load<T, N>(up + row * up_stride + i);
         Pack<T, N> of_gate, of_up;
         LB_UNROLL
@@ -88,7 +88,7 @@ Status gated_forward(Element type, Gate kind, const void* gate, int64_t gate_str
         constexpr int whole = 16 / sizeof(T);
         const bool is_packed = width % whole == 0 && gate_stride % whole == 0 && up_stride % whole == 0 && is_aligned(gate) && is_aligned(up) && is_aligned(y);
         with_shape<T>(is_packed, kind, [&](auto count, auto act) {
-            LB_LAUNCH((gate_forward<T, decltype(count)::value, decltype(act)::value>), dim3(blocks_for(rows * width / count, kThreads)), dim3(kThreads), stream, static_cast<const T*>(gate),
+            LB_LAUNCH((gate_forward<T, decltype(count)::value, decltype(act)::value>), grid_of_rows(rows, width, count, kThreads), dim3(kThreads), stream, static_cast<const T*>(gate),
                       gate_stride, static_cast<const T*>(up), up_stride, static_cast<T*>(y), rows, width);
         });
     });
@@ -102,7 +102,7 @@ Status gated_backward(Element type, Gate kind, const void* g, const void* gate, 
         constexpr int whole = 16 / sizeof(T);
         const bool is_packed = width % whole == 0 && gate_stride % whole == 0 && up_stride % whole == 0 && is_aligned(g) && is_aligned(gate) && is_aligned(up) && is_aligned(d_gate) && is_aligned(d_up);
         with_shape<T>(is_packed, kind, [&](auto count, auto act) {
-            LB_LAUNCH((gate_backward<T, decltype(count)::value, decltype(act)::value>), dim3(blocks_for(rows * width / count, kThreads)), dim3(kThreads), stream, static_cast<const T*>(g),
+            LB_LAUNCH((gate_backward<T, decltype(count)::value, decltype(act)::value>), grid_of_rows(rows, width, count, kThreads), dim3(kThreads), stream, static_cast<const T*>(g),
                       static_cast<const T*>(gate), gate_stride, static_cast<const T*>(up), up_stride, static_cast<T*>(d_gate), static_cast<T*>(d_up), rows, width);
         });
     });

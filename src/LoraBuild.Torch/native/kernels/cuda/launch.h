@@ -62,16 +62,20 @@ struct FourBitTable {
     float values[16];
 };
 
-// A rectangle of a weight [rows, columns] that stands row after row as four-bit codes, the first of two in the high half: y [row_count, column_count] dense.
-struct FourBitTile {
+// A rectangle of a weight [rows, columns] that stands row after row.
+struct Rectangle {
     int64_t columns;  // of the whole weight
     int64_t row;
     int64_t row_count;
     int64_t column;
     int64_t column_count;
-    int64_t block;  // elements that share a scale
 };
-Status four_bit_decode(Element type, const uint8_t* packed, const BlockScales& scales, const FourBitTable& table, const FourBitTile& tile, void* y, Stream stream);
+
+// packed: four-bit codes, the first of two in the high half; `block` elements share a scale. y [row_count, column_count] dense.
+Status four_bit_decode(Element type, const uint8_t* packed, const BlockScales& scales, const FourBitTable& table, int64_t block, const Rectangle& tile, void* y, Stream stream);
+
+// y = code · scale of the row / 127: codes [rows, columns], scales [rows]; y [row_count, column_count] dense.
+Status int8_decode(Element type, const int8_t* codes, const float* scales, const Rectangle& tile, void* y, Stream stream);
 
 // One tensor of an AdamW update: fp32 state, parameter and gradient of the call's type. A null gradient counts as 0.
 struct AdamWTensor {
