@@ -1,56 +1,102 @@
 // Training steps of a model of a known shape with random weights on a device, through the real trainer: tokens a second and peak memory.
+using System.Diagnostics;
 using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
+using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Quantization;
 using LoraBuild.Engine.Training;
+using LoraBuild.Torch.Kernels;
+using LoraBuild.Torch.Native;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Benchmarks;
 
-/// <summary>LoRA r = 16 on q, k, v, o; four documents a step.</summary>
+/// <summary>What is timed.</summary>
+/// <param name="Shape">One of <see cref="DeviceShape.Names"/>.</param>
+/// <param name="Device">cpu, cuda, cuda:N.</param>
+/// <param name="Dtype">bfloat16 or float32: the arithmetic.</param>
+/// <param name="Weights">plain, nf4 (double quantisation), int8.</param>
+/// <param name="Documents">Of a step.</param>
+/// <param name="Length">Tokens of each; 0: the lengths of ragged_lengths.json, one after the other.</param>
+/// <param name="BufferMegabytes">How much of a compressed weight is decoded at once on a CUDA device; null: the kernels' own choice.</param>
+internal sealed record DeviceStepCase(string Shape, string Device, string Dtype, string Weights, int Documents, int Length, int Steps, int? BufferMegabytes);
+
+/// <summary>One line of the result; what the same run of another program is compared by.</summary>
+/// <param name="Tokens">Of all counted steps.</param>
+/// <param name="Seconds">From the end of the last uncounted step to the end of the last one.</param>
+/// <param name="StepSeconds">Median of a step.</param>
+/// <param name="PeakBytes">The most in tensors on the device since the model was there; on a processor the process's peak.</param>
+/// <param name="ModelBytes">In tensors before the first step.</param>
+/// <param name="Loss">Of the last step: ln of the vocabulary where weights are random.</param>
+internal sealed record DeviceStepResult(
+    string Program, string Library, string Shape, string Device, string Dtype, string Weights, int Documents, int Length, int Steps, long Tokens, double Seconds, double TokensPerSecond, double StepSeconds, long PeakBytes, long ModelBytes, double Loss);
+
+/// <summary>LoRA r = 16 on q, k, v, o, without dropout; every token a target; AdamW.</summary>
 internal static class DeviceStepBenchmark
 {
-    private const int DocumentsOfStep = 4;
-    private const int UncountedSteps = 3;
+    private const int UncountedSteps = 5;
 
-    /// <returns>2: there is no such shape or device.</returns>
-    public static int Run(string shape, string place, string type, bool isRagged, int length, int steps, TextWriter output, TextWriter errors)
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <returns>2: there is no such shape, kind of weights or device.</returns>
+    public static int Run(DeviceStepCase asked, bool isJson, TextWriter output, TextWriter errors)
     {
-        if (ConfigOf(shape) is not { } config)
+        string? mistake = DeviceShape.ConfigOf(asked.Shape) is null ? $"no shape '{asked.Shape}'; {DeviceShape.Names} are known"
+            : asked.Weights is not ("plain" or "nf4" or "int8") ? $"no weights '{asked.Weights}'; plain, nf4, int8 are known"
+            : asked.Device.StartsWith("cuda", StringComparison.Ordinal) && !cuda_is_available() ? "libtorch finds no CUDA device"
+            : null;
+        if (mistake is not null)
         {
-            errors.WriteLine($"no shape '{shape}'; qwen2.5-0.5b, qwen2.5-7b, llama-3.1-8b are known");
+            errors.WriteLine(mistake);
             return 2;
         }
 
-        if (place.StartsWith("cuda", StringComparison.Ordinal) && !cuda_is_available())
+        DeviceStepResult result = Measure(asked);
+        if (isJson)
         {
-            errors.WriteLine("libtorch finds no CUDA device");
-            return 2;
+            output.WriteLine(JsonSerializer.Serialize(result, Json));
+            return 0;
         }
 
-        Device target = device(place);
-        ScalarType dtype = type == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        output.WriteLine("| shape | device | type | weights | documents | tokens/s | ms a step (median) | peak MB | of it the model |");
+        output.WriteLine("|---|---|---|---|---|---|---|---|---|");
+        output.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"| {asked.Shape} | {asked.Device} | {asked.Dtype} | {asked.Weights} | {asked.Documents}{(asked.Length == 0 ? ", ragged" : $" × {asked.Length}")} | {result.TokensPerSecond:F0} | {result.StepSeconds * 1000:F1} | {result.PeakBytes / 1e6:F0} | {result.ModelBytes / 1e6:F0} |"));
+        return 0;
+    }
+
+    public static DeviceStepResult Measure(DeviceStepCase asked)
+    {
+        Device target = device(asked.Device);
+        ScalarType dtype = asked.Dtype == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+        if (asked.BufferMegabytes is int megabytes && CudaKernels.AreBuilt)
+            FrozenOnDevice.SetBuffer(((long)megabytes << 20) / (dtype == ScalarType.BFloat16 ? 2 : 4));
         int[] ragged = [.. JsonNode.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "ragged_lengths.json")))!["lengths"]!.AsArray().Select(l => (int)l!)];
-        int[] lengths = [.. Enumerable.Range(0, (steps + UncountedSteps) * DocumentsOfStep).Select(i => isRagged ? ragged[i % ragged.Length] : length)];
+        int[] lengths = [.. Enumerable.Range(0, (asked.Steps + UncountedSteps) * asked.Documents).Select(i => asked.Length == 0 ? ragged[i % ragged.Length] : asked.Length)];
         DirectoryInfo directory = Directory.CreateTempSubdirectory("lorabuild-benchmark-");
         try
         {
-            File.WriteAllText(Path.Combine(directory.FullName, "config.json"), config.ToJsonString());
-            using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = true, DrawOnDevice = true, Device = target, Dtype = dtype });
+            File.WriteAllText(Path.Combine(directory.FullName, "config.json"), DeviceShape.ConfigOf(asked.Shape)!.ToJsonString());
+            QuantizationOptions? quantization = asked.Weights == "plain" ? null : new QuantizationOptions { Code = asked.Weights == "nf4" ? WeightCode.Nf4 : WeightCode.Int8, ComputeType = dtype };
+            using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = true, DrawOnDevice = true, Device = target, Dtype = dtype, Quantization = quantization });
             using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = 16, LoraAlpha = 16, LoraDropout = 0, TargetModules = ["q_proj", "k_proj", "v_proj", "o_proj"], Seed = 1 });
-            TrainOptions options = new() { MaxSteps = steps + UncountedSteps, BatchSize = DocumentsOfStep, Shuffle = false, LearningRate = 1e-4, Resume = false };
+            TrainOptions options = new() { MaxSteps = asked.Steps + UncountedSteps, BatchSize = asked.Documents, Shuffle = false, LearningRate = 1e-4, Resume = false };
+            DeviceMemory.ResetPeak(target); // drawing the weights took more for a moment
+            long modelBytes = DeviceMemory.Of(target)?.AllocatedBytes ?? 0;
             Observer observer = new();
             Trainer.Run(model, adapter, Documents(lengths, model.VocabSize), null, options, Path.Combine(directory.FullName, "out"), observer);
-            double[] rates = [.. observer.Rates.Skip(UncountedSteps).Order()];
-            output.WriteLine("| shape | device | type | documents | tokens/s (median; lowest – highest) | peak MB |");
-            output.WriteLine("|---|---|---|---|---|---|");
-            output.WriteLine(string.Create(
-                CultureInfo.InvariantCulture,
-                $"| {shape} | {place} | {type} | {(isRagged ? "4, ragged" : $"4 × {length}")} | {rates[rates.Length / 2]:F0} ({rates[0]:F0} – {rates[^1]:F0}) | {observer.PeakBytes / 1e6:F0} |"));
-            return 0;
+            double[] seconds = [.. observer.Ends.Skip(UncountedSteps).Select((end, i) => Stopwatch.GetElapsedTime(observer.Ends[UncountedSteps - 1 + i], end).TotalSeconds).Order()];
+            double total = Stopwatch.GetElapsedTime(observer.Ends[UncountedSteps - 1], observer.Ends[^1]).TotalSeconds;
+            long tokens = lengths.Skip(UncountedSteps * asked.Documents).Sum(l => (long)l);
+            return new DeviceStepResult(
+                "lorabuild", $"libtorch {NativeRuntime.LibtorchVersion}", asked.Shape, asked.Device, asked.Dtype, asked.Weights, asked.Documents, asked.Length, asked.Steps, tokens, total, tokens / total,
+                seconds[seconds.Length / 2], observer.Last!.PeakMemoryBytes, modelBytes, observer.Last.Loss);
         }
         finally
         {
@@ -68,38 +114,12 @@ internal static class DeviceStepBenchmark
         return new TokenDocuments(ids, ids, offsets);
     }
 
-    // As the models' own config.json files have them.
-    private static JsonObject? ConfigOf(string shape) => shape switch
-    {
-        "qwen2.5-0.5b" => Config("qwen2", 896, 4864, 24, 14, 2, 151936, 1e-6, 1e6, isTied: true),
-        "qwen2.5-7b" => Config("qwen2", 3584, 18944, 28, 28, 4, 152064, 1e-6, 1e6, isTied: false),
-        "llama-3.1-8b" => Config("llama", 4096, 14336, 32, 32, 8, 128256, 1e-5, 5e5, isTied: false),
-        _ => null,
-    };
-
-    private static JsonObject Config(string family, int hidden, int intermediate, int layers, int heads, int keyValueHeads, int vocabulary, double eps, double theta, bool isTied) => new()
-    {
-        ["architectures"] = new JsonArray(family == "qwen2" ? "Qwen2ForCausalLM" : "LlamaForCausalLM"),
-        ["model_type"] = family,
-        ["hidden_size"] = hidden,
-        ["intermediate_size"] = intermediate,
-        ["num_hidden_layers"] = layers,
-        ["num_attention_heads"] = heads,
-        ["num_key_value_heads"] = keyValueHeads,
-        ["vocab_size"] = vocabulary,
-        ["max_position_embeddings"] = 32768,
-        ["rms_norm_eps"] = eps,
-        ["rope_theta"] = theta,
-        ["hidden_act"] = "silu",
-        ["tie_word_embeddings"] = isTied,
-        ["torch_dtype"] = "bfloat16",
-    };
-
     private sealed class Observer : ITrainingObserver
     {
-        public List<double> Rates { get; } = [];
+        /// <summary>When each step was done, as <see cref="Stopwatch"/> counts. The device has its gradients by then; the update of the adapter falls into the next step.</summary>
+        public List<long> Ends { get; } = [];
 
-        public long PeakBytes { get; private set; }
+        public StepMetrics? Last { get; private set; }
 
         public void Started(TrainingStarted started)
         {
@@ -107,8 +127,8 @@ internal static class DeviceStepBenchmark
 
         public void Stepped(StepMetrics step)
         {
-            Rates.Add(step.TokensPerSecond);
-            PeakBytes = step.PeakMemoryBytes;
+            Ends.Add(Stopwatch.GetTimestamp());
+            Last = step;
         }
 
         public void Evaluated(EvaluationMetrics evaluation)

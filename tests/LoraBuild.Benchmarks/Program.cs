@@ -10,7 +10,13 @@ int threads = Number("--threads", Environment.ProcessorCount);
 switch (args)
 {
     case ["train-step", ..] when Text("--device") is { } place:
-        return DeviceStepBenchmark.Run(Text("--shape") ?? "qwen2.5-0.5b", place, Text("--dtype") ?? "bfloat16", args.Contains("--ragged"), Number("--length", 1024), Number("--steps", 20), Console.Out, Console.Error);
+        return DeviceStepBenchmark.Run(
+            new DeviceStepCase(
+                Text("--shape") ?? "qwen2.5-0.5b", place, Text("--dtype") ?? "bfloat16", Text("--weights") ?? "plain", Number("--documents", 4), args.Contains("--ragged") ? 0 : Number("--length", 1024), Number("--steps", 20),
+                Text("--buffer-mb") is null ? null : Number("--buffer-mb", 0)),
+            args.Contains("--json"),
+            Console.Out,
+            Console.Error);
     case ["train-step", ..]:
         ModelShape shape = ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name);
         TrainStepResult result = TrainStepBenchmark.Run(shape, args.Contains("--ragged"), Number("--steps", 7), threads, !args.Contains("--without-sgemm"));
@@ -46,7 +52,7 @@ switch (args)
     default:
         Console.Error.WriteLine("usage: goals [--steps N] [--threads N] [--directory DIR]");
         Console.Error.WriteLine("       train-step [--shape NAME] [--ragged] [--steps N] [--threads N] [--without-sgemm] [--json]");
-        Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--ragged | --length N] [--steps N]");
+        Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--weights plain|nf4|int8] [--documents N] [--ragged | --length N] [--steps N] [--buffer-mb N] [--json]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
         Console.Error.WriteLine("       frozen-linear [--tokens N] [--rounds N] [--threads N]");
