@@ -10,8 +10,10 @@ using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Quantization;
 using LoraBuild.Engine.Training;
+#if NATIVE_KERNELS
 using LoraBuild.Torch.Kernels;
 using LoraBuild.Torch.Native;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Benchmarks;
@@ -75,8 +77,13 @@ internal static class DeviceStepBenchmark
     {
         Device target = device(asked.Device);
         ScalarType dtype = asked.Dtype == "bfloat16" ? ScalarType.BFloat16 : ScalarType.Float32;
+#if NATIVE_KERNELS
+        string library = $"libtorch {NativeRuntime.LibtorchVersion}";
         if (asked.BufferMegabytes is int megabytes && CudaKernels.AreBuilt)
             FrozenOnDevice.SetBuffer(((long)megabytes << 20) / (dtype == ScalarType.BFloat16 ? 2 : 4));
+#else
+        const string library = "TorchSharp";
+#endif
         int[] ragged = [.. JsonNode.Parse(File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "ragged_lengths.json")))!["lengths"]!.AsArray().Select(l => (int)l!)];
         int[] lengths = [.. Enumerable.Range(0, (asked.Steps + UncountedSteps) * asked.Documents).Select(i => asked.Length == 0 ? ragged[i % ragged.Length] : asked.Length)];
         DirectoryInfo directory = Directory.CreateTempSubdirectory("lorabuild-benchmark-");
@@ -87,15 +94,18 @@ internal static class DeviceStepBenchmark
             using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = true, DrawOnDevice = true, Device = target, Dtype = dtype, Quantization = quantization });
             using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = 16, LoraAlpha = 16, LoraDropout = 0, TargetModules = ["q_proj", "k_proj", "v_proj", "o_proj"], Seed = 1 });
             TrainOptions options = new() { MaxSteps = asked.Steps + UncountedSteps, BatchSize = asked.Documents, Shuffle = false, LearningRate = 1e-4, Resume = false };
+            long modelBytes = 0;
+#if NATIVE_KERNELS
             DeviceMemory.ResetPeak(target); // drawing the weights took more for a moment
-            long modelBytes = DeviceMemory.Of(target)?.AllocatedBytes ?? 0;
+            modelBytes = DeviceMemory.Of(target)?.AllocatedBytes ?? 0;
+#endif
             Observer observer = new();
             Trainer.Run(model, adapter, Documents(lengths, model.VocabSize), null, options, Path.Combine(directory.FullName, "out"), observer);
             double[] seconds = [.. observer.Ends.Skip(UncountedSteps).Select((end, i) => Stopwatch.GetElapsedTime(observer.Ends[UncountedSteps - 1 + i], end).TotalSeconds).Order()];
             double total = Stopwatch.GetElapsedTime(observer.Ends[UncountedSteps - 1], observer.Ends[^1]).TotalSeconds;
             long tokens = lengths.Skip(UncountedSteps * asked.Documents).Sum(l => (long)l);
             return new DeviceStepResult(
-                "lorabuild", $"libtorch {NativeRuntime.LibtorchVersion}", asked.Shape, asked.Device, asked.Dtype, asked.Weights, asked.Documents, asked.Length, asked.Steps, tokens, total, tokens / total,
+                "lorabuild", library, asked.Shape, asked.Device, asked.Dtype, asked.Weights, asked.Documents, asked.Length, asked.Steps, tokens, total, tokens / total,
                 seconds[seconds.Length / 2], observer.Last!.PeakMemoryBytes, modelBytes, observer.Last.Loss);
         }
         finally
