@@ -54,9 +54,12 @@ internal static class GoalsBenchmark
         try
         {
             LoadBenchmark.Write(ModelShape.Qwen25, directory.FullName);
-            double[] seconds = [.. Child(["load", "--directory", directory.FullName]).Split(' ').Select(s => double.Parse(s, CultureInfo.InvariantCulture))];
-            double times = seconds[0] / seconds[1];
-            return ($"{ModelShape.Qwen25.Name} in bf16: load to the first step / reading the file once", string.Create(CultureInfo.InvariantCulture, $"{times:F2} ({seconds[0]:F2} s, {seconds[1]:F2} s)"), "≤ 1.50", times <= MostLoadTimes);
+            LoadBenchmark.Result seconds = JsonSerializer.Deserialize<LoadBenchmark.Result>(Child(["load", "--directory", directory.FullName]))!;
+            double times = seconds.Load / seconds.Read;
+            return (
+                $"{ModelShape.Qwen25.Name} in bf16: load to the first step / reading the file once",
+                string.Create(CultureInfo.InvariantCulture, $"{times:F2} ({seconds.Load:F3} s, {seconds.Read:F3} s from the page cache; {seconds.FirstLoad:F2} s the first time in a process, {seconds.Library:F2} s for libtorch)"),
+                "≤ 1.50", times <= MostLoadTimes);
         }
         finally
         {
@@ -67,7 +70,7 @@ internal static class GoalsBenchmark
     private static TrainStepResult Result(string[] arguments) => JsonSerializer.Deserialize<TrainStepResult>(Child(arguments), Json)!;
 
     /// <summary>The last line that this program prints when it is started with these arguments.</summary>
-    private static string Child(IEnumerable<string> arguments)
+    public static string Child(IEnumerable<string> arguments)
     {
         ProcessStartInfo start = new(Environment.ProcessPath!, arguments) { RedirectStandardOutput = true };
         using Process process = Process.Start(start)!;

@@ -24,15 +24,19 @@ internal static class TrainStepBenchmark
     /// <param name="isRagged">Document lengths of ragged_lengths.json in file order instead of 256 each.</param>
     /// <param name="steps">Measured steps; one more comes first and is not counted.</param>
     /// <param name="measuresGemm">Beside each step; without it the peak is the trainer's alone.</param>
-    public static TrainStepResult Run(ModelShape shape, bool isRagged, int steps, int threads, bool measuresGemm = true)
+    /// <param name="isWide">fp32 weights; else those of a bf16 file, as the models of these shapes are published.</param>
+    public static TrainStepResult Run(ModelShape shape, bool isRagged, int steps, int threads, bool measuresGemm = true, bool isWide = false)
     {
         set_num_threads(threads);
         int[] lengths = isRagged ? RaggedLengths()[..((steps + 1) * DocumentsOfStep)] : [.. Enumerable.Repeat(FixedLength, (steps + 1) * DocumentsOfStep)];
         DirectoryInfo directory = Directory.CreateTempSubdirectory("lorabuild-benchmark-");
         try
         {
-            shape.WriteConfig(directory.FullName);
-            using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = true, Seed = 1 });
+            if (isWide)
+                shape.WriteConfig(directory.FullName);
+            else
+                GoalsBenchmark.Child(["write-model", "--shape", shape.Name, "--directory", directory.FullName]); // whose peak is not this process's
+            using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = isWide, HoldsStoredType = true, Seed = 1 });
             using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = ModelShape.Rank, LoraAlpha = ModelShape.Rank, LoraDropout = 0, TargetModules = ModelShape.Adapted, Seed = 1 });
             TrainOptions options = new() { MaxSteps = steps + 1, BatchSize = DocumentsOfStep, Shuffle = false, LearningRate = 1e-4, Resume = false };
             using Observer observer = new(shape, lengths, measuresGemm);

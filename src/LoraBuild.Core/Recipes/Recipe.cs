@@ -54,7 +54,7 @@ public sealed record BaseSection
     public string ComputeDtype { get; init; } = "auto";
 
     /// <summary>widened | stored: whether bf16 and fp16 weights are held in the type of the arithmetic, or as in the file.</summary>
-    public string WeightsInMemory { get; init; } = "widened";
+    public string WeightsInMemory { get; init; } = "stored";
 }
 
 public sealed record DatasetSection
