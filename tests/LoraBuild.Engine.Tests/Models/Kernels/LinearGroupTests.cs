@@ -1,6 +1,9 @@
+// Linear layers over one input in one function, against the same in tensor calls.
+using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Models.Kernels;
+using LoraBuild.Engine.Quantization;
 using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
@@ -53,6 +56,29 @@ public sealed class LinearGroupTests
         Tensor[] expectedTrained = [.. plainInputs, .. plain.Trained], actualTrained = [.. fusedInputs, .. fused.Trained];
         for (int i = 0; i < expectedTrained.Length; i++)
             Close(expectedTrained[i].grad!, actualTrained[i].grad!, 2e-5);
+    }
+
+    public static TheoryData<string> Holdings => ["nf4", "fp4", "int8", "bf16", "fp16"];
+
+    [Theory]
+    [MemberData(nameof(Holdings))]
+    public void Over_compressed_weights_norm_linears_and_adapters_are_one_function_too(string holding)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        int[] outWidths = [192, 70, 40];
+        Layers compressed = new(130, outWidths, "aa-", 0, true, holding), plain = new(130, outWidths, "aa-", 0, true);
+        for (int i = 0; i < outWidths.Length; i++)
+            plain.All[i].BaseWeight.copy_(compressed.All[i].BaseMatrix.Frozen!.Rows(0, outWidths[i]));
+        Tensor[] compressedInputs = Inputs(Source.Normed, 77, 130), plainInputs = Inputs(Source.Normed, 77, 130);
+        Tensor[] expected = LinearGroup.Reference(Input(Source.Normed, plainInputs), plain.All), actual = LinearGroup.Forward(Input(Source.Normed, compressedInputs), compressed.All);
+        autograd.backward(expected, [.. expected.Select(e => e.detach().sin())]);
+        autograd.backward(actual, [.. expected.Select(e => e.detach().sin())]);
+        for (int i = 0; i < expected.Length; i++)
+            Close(expected[i], actual[i], 3e-6);
+        foreach ((Tensor e, Tensor a) in plainInputs.Concat(plain.Trained).Zip(compressedInputs.Concat(compressed.Trained)))
+            Close(e.grad!, a.grad!, 2e-5);
+        foreach (LinearLayer layer in compressed.All)
+            layer.BaseMatrix.Frozen!.Dispose();
     }
 
     [Fact]
@@ -120,7 +146,7 @@ public sealed class LinearGroupTests
     /// <summary>The same layers whenever they are made with the same arguments; 'a' has an adapter, '-' has none.</summary>
     private sealed class Layers
     {
-        public Layers(int width, int[] outWidths, string adapters, double dropout, bool hasBias)
+        public Layers(int width, int[] outWidths, string adapters, double dropout, bool hasBias, string? holding = null)
         {
             Generator generator = new(9, CPU);
             AdapterSwitch shared = new() { Dropout = RowRandomness.Of(77) };
@@ -129,7 +155,8 @@ public sealed class LinearGroupTests
             for (int i = 0; i < outWidths.Length; i++)
             {
                 int outWidth = outWidths[i], r = 4 + (2 * i);
-                WeightSlot weight = new("w", randn([outWidth, width], generator: generator));
+                Tensor dense = randn([outWidth, width], generator: generator);
+                WeightSlot weight = holding is null ? new("w", dense) : new("w", new LinearWeight(Held(dense, holding)));
                 WeightSlot? bias = null;
                 if (hasBias)
                 {
@@ -147,6 +174,14 @@ public sealed class LinearGroupTests
 
             Trained = trained;
         }
+
+        private static IFrozenWeight Held(Tensor dense, string holding) => holding switch
+        {
+            "bf16" => new StoredWeight(dense.to_type(ScalarType.BFloat16)),
+            "fp16" => new StoredWeight(dense.to_type(ScalarType.Float16)),
+            _ => QuantizedWeight.Of(
+                PackedArrays.Encode(Enum.Parse<WeightCode>(holding, ignoreCase: true), dense.data<float>().ToArray(), dense.shape, 64, holding == "nf4"), ScalarType.Float32, CPU),
+        };
 
         public LinearLayer[] All { get; }
 
