@@ -4,7 +4,9 @@ using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Quantization;
 using LoraBuild.Engine.Training;
+#if NATIVE_KERNELS
 using LoraBuild.Torch.Native;
+#endif
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -94,6 +96,7 @@ public sealed class CausalLMLossTests
         Assert.Equal(storedSum, new HeadCrossEntropy(new LinearWeight(stored), 0.7, 30).Run(hidden, targets, 1, null, null, rowsOfChunk), 1e-4);
     }
 
+#if NATIVE_KERNELS
     /// <summary>What is alive at once, as the allocator of large tensors counts it.</summary>
     [Theory]
     [InlineData(151_936, false)]
@@ -118,6 +121,7 @@ public sealed class CausalLMLossTests
         Assert.InRange(needed, 1, chunk + (8 << 20)); // a tile of the weight, the gradient of the hidden states, and nothing as large as the chunk
         Assert.True(needed * 16 < (long)Tokens * vocabSize * sizeof(float), $"{needed / 1e6:F0} MB");
     }
+#endif
 
     [Fact]
     public void An_adapter_gets_the_gradient_of_the_plain_loss() => SameGradients(

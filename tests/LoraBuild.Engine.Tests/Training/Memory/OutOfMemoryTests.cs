@@ -1,7 +1,9 @@
 // What is taken for a lack of memory, and what is not.
 using System.Runtime.InteropServices;
 using LoraBuild.Engine.Training.Memory;
+#if NATIVE_KERNELS
 using LoraBuild.Torch.Native;
+#endif
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Tests.Training.Memory;
@@ -45,6 +47,7 @@ public sealed class OutOfMemoryTests
         Assert.False(OutOfMemory.Is(new IOException("CUDA out of memory")));
     }
 
+#if NATIVE_KERNELS
     [Fact]
     public void What_failed_work_held_goes_back_to_the_system_before_the_next_try()
     {
@@ -57,6 +60,7 @@ public sealed class OutOfMemoryTests
         Assert.NotNull(failure);
         Assert.Equal(NativeRuntime.TensorBytes.Live, NativeRuntime.TensorBytes.Reserved);
     }
+#endif
 
     [Fact]
     public void Work_that_is_done_or_fails_otherwise_is_left_alone()
