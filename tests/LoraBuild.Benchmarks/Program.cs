@@ -39,6 +39,9 @@ switch (args)
     case ["kernels", ..]:
         KernelBenchmark.Run(Number("--rounds", 15), threads, Console.Out);
         return 0;
+    case ["head", ..]:
+        HeadBenchmark.Run(ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name), Number("--tokens", 1020), Number("--rounds", 5), threads, Console.Out);
+        return 0;
     case ["frozen-linear", ..]:
         FrozenLinearBenchmark.Run(Number("--tokens", 1024), Number("--rounds", 15), threads, Console.Out);
         return 0;
@@ -58,6 +61,7 @@ switch (args)
         Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--weights plain|nf4|int8] [--documents N] [--ragged | --length N] [--steps N] [--buffer-mb N] [--json]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
+        Console.Error.WriteLine("       head [--shape NAME] [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       frozen-linear [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
         Console.Error.WriteLine("       encode-gguf");
