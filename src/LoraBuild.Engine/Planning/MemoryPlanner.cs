@@ -99,7 +99,7 @@ public static class MemoryPlanner
     {
         if (question.Kernels.BytesOfWholeLogit is int bytes)
             return targets * question.Spec.VocabSize * bytes;
-        long rows = Math.Min(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize));
+        long rows = Math.Min(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize, withGradient && HeadScratch(question) > 0));
         return rows * question.Spec.VocabSize * sizeof(float) * (withGradient ? question.Kernels.ChunkCopies : 2);
     }
 

@@ -22,7 +22,7 @@ public static class CausalLMLoss
         using IDisposable noGrad = no_grad();
         using DisposeScope scope = NewDisposeScope();
         (Tensor selected, _, Tensor targets) = Select(hidden, batch);
-        return Head(model, model.HeadWeight).Run(selected, targets, 1, null, null, HeadCrossEntropy.RowsOfChunk(model.VocabSize));
+        return Head(model, model.HeadWeight).Run(selected, targets, 1, null, null);
     }
 
     /// <summary>The loss, and <paramref name="scale"/> times its gradient added to every trained tensor.</summary>
@@ -55,7 +55,7 @@ public static class CausalLMLoss
         using DisposeScope scope = NewDisposeScope();
         (Tensor selected, _, Tensor targets) = Select(hidden.detach(), batch);
         Tensor losses = zeros([batch.TargetCount], dtype: ScalarType.Float32, device: hidden.device);
-        Head(model, model.HeadWeight).Run(selected, targets, 1, null, null, HeadCrossEntropy.RowsOfChunk(model.VocabSize), losses: losses);
+        Head(model, model.HeadWeight).Run(selected, targets, 1, null, null, losses: losses);
         return TensorTypes.ToFloat32Array(losses.neg());
     }
 
@@ -70,8 +70,7 @@ public static class CausalLMLoss
         Tensor? trained = weight.Plain is { requires_grad: true } plain ? plain : null;
         Tensor selectedGradient = empty_like(selected);
         Tensor? weightGradient = trained is null ? null : zeros(trained.shape, dtype: ScalarType.Float32, device: trained.device);
-        double sum = Head(model, weight, labelSmoothing).Run(
-            selected, targets, scale, selectedGradient, weightGradient, HeadCrossEntropy.RowsOfChunk(model.VocabSize), weights);
+        double sum = Head(model, weight, labelSmoothing).Run(selected, targets, scale, selectedGradient, weightGradient, weights: weights);
 
         List<Tensor> outputs = [];
         List<Tensor> gradients = [];

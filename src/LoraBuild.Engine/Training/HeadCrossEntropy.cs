@@ -16,22 +16,26 @@ namespace LoraBuild.Engine.Training;
 /// <param name="LabelSmoothing">ε.</param>
 internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double LogitScale, double? LogitSoftcap, double LabelSmoothing = 0)
 {
-    // Logits of one chunk: 64 MB in fp32. At least this many rows keep the matrix product efficient with a large vocabulary.
-    private const long ChunkElements = 1 << 24;
-    private const long LeastRows = 64;
+    // Logits of one chunk: 40 MB in fp32, about what a layer needs that goes backward when the chunk is gone. Each chunk reads and widens the whole head, so
+    // that fewer rows than these cost time with a large vocabulary (docs/benchmarks.md), and it goes over the whole gradient of one that is trained.
+    private const long ChunkElements = 10 << 20;
+    private const long ChunkElementsOfTrained = 1 << 24;
+    private const long LeastRows = 128;
 
-    public static long RowsOfChunk(long vocabSize) => Math.Max(LeastRows, ChunkElements / vocabSize);
+    /// <summary>Rows whose logits exist at once, at most.</summary>
+    /// <param name="isTrained">The head's weight gets a gradient.</param>
+    public static long RowsOfChunk(long vocabSize, bool isTrained = false) => Math.Max(LeastRows, (isTrained ? ChunkElementsOfTrained : ChunkElements) / vocabSize);
 
     /// <param name="hidden">[n, hidden].</param>
     /// <param name="targets">int64 [n].</param>
     /// <param name="scale">What the gradients are multiplied with.</param>
     /// <param name="hiddenGradient">Receives scale · ∂/∂h, [n, hidden] in the type of h; null: not wanted.</param>
     /// <param name="weightGradient">scale · ∂/∂W is added to it, [vocab, hidden] fp32; null: not wanted.</param>
-    /// <param name="rowsOfChunk">Rows taken at once.</param>
+    /// <param name="rowsOfChunk">Rows taken at once, at most; null: what suits vocabulary and device.</param>
     /// <param name="weights">w, fp32 [n]; null: 1.</param>
     /// <param name="losses">Receives the token losses without their weights, fp32 [n]; null: not wanted.</param>
     /// <returns>The sum of the weighted token losses, without scale.</returns>
-    public double Run(Tensor hidden, Tensor targets, double scale, Tensor? hiddenGradient, Tensor? weightGradient, long rowsOfChunk, Tensor? weights = null, Tensor? losses = null)
+    public double Run(Tensor hidden, Tensor targets, double scale, Tensor? hiddenGradient, Tensor? weightGradient, long? rowsOfChunk = null, Tensor? weights = null, Tensor? losses = null)
     {
         using var measured = StepClock.Loss();
         using IDisposable noGrad = no_grad();
@@ -42,13 +46,14 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
 #endif
         long count = hidden.shape[0];
         bool hasGradient = hiddenGradient is not null || weightGradient is not null;
+        long chunkRows = EqualParts(count, rowsOfChunk ?? RowsOfChunk(Weight.OutFeatures, weightGradient is not null));
         // One buffer for all chunks: memory from the system costs a page fault every 4 KiB.
-        Tensor buffer = empty([Math.Min(count, rowsOfChunk), Weight.OutFeatures], dtype: Weight.Dtype, device: Weight.Device);
+        Tensor buffer = empty([chunkRows, Weight.OutFeatures], dtype: Weight.Dtype, device: Weight.Device);
         double sum = 0;
-        for (long row = 0; row < count; row += rowsOfChunk)
+        for (long row = 0; row < count; row += chunkRows)
         {
             using DisposeScope scope = NewDisposeScope();
-            long rows = Math.Min(rowsOfChunk, count - row);
+            long rows = Math.Min(chunkRows, count - row);
             Tensor h = hidden.narrow(0, row, rows); // [n, hidden]
             Tensor? weight = weights?.narrow(0, row, rows); // [n]
             Tensor product = buffer.narrow(0, 0, rows); // [n, vocab]
@@ -64,9 +69,19 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
             double factor = scale * LogitScale;
             if (hiddenGradient is not null)
                 WeightProduct.Backward_(gradient, Weight, factor, hiddenGradient.narrow(0, row, rows));
-            weightGradient?.add_(gradient.t().matmul(h.mul((float)factor)));
+            if (weightGradient is not null && gradient.dtype == weightGradient.dtype)
+                weightGradient.addmm_(gradient.t(), h.mul((float)factor), 1, 1); // nothing else as large as the weight
+            else
+                weightGradient?.add_(gradient.t().matmul(h.mul((float)factor)));
         }
 
         return sum;
+    }
+
+    /// <summary>Rows of a chunk, so that the last one is no small rest for which all of the head would be widened again.</summary>
+    private static long EqualParts(long count, long most)
+    {
+        long chunks = Math.Max(1, (count + most - 1) / most);
+        return (count + chunks - 1) / chunks;
     }
 }

@@ -113,7 +113,7 @@ public sealed class MemoryPlannerTests
     public void Logits_are_chunks_of_rows_and_never_more_than_the_targets()
     {
         MemoryQuestion question = Question(Smol, ["q_proj"]);
-        Assert.Equal(2 * 341L * 49152 * 4, MemoryPlanner.Plan(question)["logits"]);
+        Assert.Equal(2 * 213L * 49152 * 4, MemoryPlanner.Plan(question)["logits"]);
         Assert.Equal(2 * 10L * 49152 * 4, MemoryPlanner.Plan(question with { Batch = new BatchShape(20, 10, 400) })["logits"]);
     }
 
