@@ -21,6 +21,9 @@ public sealed record QuantizationOptions
     /// <summary>Where the compressed weights are kept for the next start; null: nowhere.</summary>
     public QuantizedCache? Cache { get; init; }
 
+    /// <summary>Ends the making of codes between two weights.</summary>
+    public CancellationToken Cancellation { get; init; }
+
     /// <summary>What decides the codes beside the base model's weights.</summary>
     internal string Settings => Code == WeightCode.Int8 ? "int8 rows 2" : FormattableString.Invariant($"{Code.Name()} {BlockSize} {(HasDoubleQuantization ? "nested" : "plain")} 1");
 }

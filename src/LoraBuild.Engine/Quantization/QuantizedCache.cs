@@ -41,11 +41,11 @@ public sealed record QuantizedCache(string Directory, string BaseIdentity)
     /// <summary>Writes the weights; the file gets its name when it is complete.</summary>
     internal void Write(QuantizationOptions options, IReadOnlyList<TensorToWrite> tensors)
     {
-        string folder = FolderOf(options);
+        // Older contents, and what a kill left half written under a name of its own, go first: the disk need not have room for both.
+        foreach (string older in System.IO.Directory.Exists(Directory) ? System.IO.Directory.GetDirectories(Directory) : [])
+            System.IO.Directory.Delete(older, recursive: true);
         Dictionary<string, string> metadata = new() { ["format"] = "pt", [IdentityKey] = Identity(options), [ChecksumKey] = Checksum(tensors.Select(t => (t.Name, t.WriteBytes))) };
-        SafetensorsWriter.Write(Path.Combine(folder, ModelFiles.SingleFileName), tensors, metadata);
-        foreach (string other in System.IO.Directory.GetDirectories(Directory).Where(d => d != folder))
-            System.IO.Directory.Delete(other, recursive: true);
+        SafetensorsWriter.Write(Path.Combine(FolderOf(options), ModelFiles.SingleFileName), tensors, metadata);
     }
 
     /// <summary>Every code is possible, so damaged ones would train and answer without a word. Reading them brings into the page cache what the first step needs anyway.</summary>

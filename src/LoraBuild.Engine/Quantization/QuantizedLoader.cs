@@ -22,6 +22,7 @@ internal sealed class QuantizedLoader : IDisposable
     /// <param name="names">All weights to encode, by their names in the files; not those that are stored quantised.</param>
     /// <param name="maps">Of the files.</param>
     /// <exception cref="DiagnosticException">LB0414: a quantised weight is damaged. LB0515: one to encode is not finite.</exception>
+    /// <exception cref="OperationCanceledException">While codes were made; nothing of them is kept.</exception>
     public QuantizedLoader(ModelFiles files, QuantizationOptions? options, IReadOnlyList<string> names, ScalarType computeType, Device device, MappedTensors maps)
     {
         this.files = files;
@@ -74,6 +75,7 @@ internal sealed class QuantizedLoader : IDisposable
 
     private PackedArrays Encode(string name)
     {
+        options!.Cancellation.ThrowIfCancellationRequested(); // a large model takes minutes
         SafetensorsFile file = files.FileOf(name);
         TensorEntry entry = files.Tensors[name];
         float[] values = file.ReadFloat32(name);
@@ -84,7 +86,7 @@ internal sealed class QuantizedLoader : IDisposable
                 "LB0515", string.Create(CultureInfo.InvariantCulture, $"the weight '{name}' has {values[odd]} at number {odd}, and no code stands for that: only finite weights can be quantised. Fetch the model again, or take another one"), file.Path);
         }
 
-        PackedArrays packed = PackedArrays.Encode(options!.Code, values, entry.Shape, options.BlockSize, options.HasDoubleQuantization);
+        PackedArrays packed = PackedArrays.Encode(options.Code, values, entry.Shape, options.BlockSize, options.HasDoubleQuantization);
         file.Forget(entry, 0, entry.ByteLength);
         return packed;
     }

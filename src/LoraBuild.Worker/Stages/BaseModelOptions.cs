@@ -20,7 +20,7 @@ internal static class BaseModelOptions
             RandomWeights = recipe.Base.Weights == "random",
             Seed = recipe.Seed,
             HoldsStoredType = recipe.Base.WeightsInMemory == "stored",
-            Quantization = Quantization(recipe) is { } quantization ? quantization with { Cache = new QuantizedCache(work.Layout.Quantized, Identity(work.State.Inputs)) } : null,
+            Quantization = Quantization(recipe) is { } quantization ? quantization with { Cache = new QuantizedCache(work.Layout.Quantized, Identity(work.State.Inputs)), Cancellation = work.Cancellation } : null,
         };
     }
 

@@ -91,11 +91,32 @@ public sealed class QuantizedLoadingTests
         Assert.Equal(expected, LogitsOf(model.Path, options));
         Assert.Equal(whole, File.ReadAllBytes(first));
 
+        // What a kill in the middle of writing leaves, here and in the folder of older settings.
+        File.Delete(first);
+        File.WriteAllBytes(Path.Combine(Path.GetDirectoryName(first)!, ".model.safetensors.1.tmp"), whole[..100]);
+        File.WriteAllBytes(Path.Combine(Directory.CreateDirectory(Path.Combine(cache.Path, "older")).FullName, ".model.safetensors.2.tmp"), whole[..100]);
+        Assert.Equal(expected, LogitsOf(model.Path, options));
+        Assert.Equal([first], Directory.GetFiles(cache.Path, "*", SearchOption.AllDirectories));
+
         LogitsOf(model.Path, options with { HasDoubleQuantization = false });
         string second = Assert.Single(Directory.GetFiles(cache.Path, "*", SearchOption.AllDirectories));
         Assert.NotEqual(first, second);
         LogitsOf(model.Path, options with { Cache = options.Cache! with { BaseIdentity = "two" } });
         Assert.NotEqual(second, Assert.Single(Directory.GetFiles(cache.Path, "*", SearchOption.AllDirectories)));
+    }
+
+    [Fact]
+    public void Making_codes_can_be_cancelled_and_leaves_no_cache()
+    {
+        using TemporaryDirectory model = GgufModels.Materialise("llama-tied");
+        using TemporaryDirectory cache = new();
+        using CancellationTokenSource cancelled = new();
+        cancelled.Cancel();
+        QuantizationOptions options = new() { Cache = new QuantizedCache(cache.Path, "one") };
+        Assert.Throws<OperationCanceledException>(() => LogitsOf(model.Path, options with { Cancellation = cancelled.Token }));
+        Assert.Empty(Directory.GetFileSystemEntries(cache.Path));
+        float[] expected = LogitsOf(model.Path, options);
+        Assert.Equal(expected, LogitsOf(model.Path, options with { Cancellation = cancelled.Token })); // codes that are there need no making
     }
 
     [Theory]
