@@ -2,6 +2,7 @@
 using System.Globalization;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
+using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training.Memory;
 
@@ -24,9 +25,9 @@ internal static class OutOfMemoryAdvice
             ways.Add(Text($"a document of {fittingLength:N0} tokens was tried and went through: template.max_length: {fittingLength}"));
         if (options is { GradientCheckpointing: true, ActivationOffloading: false })
             ways.Add("train.activation_offloading: true puts the kept inputs of layers into a file");
-        long frozen = model.LinearModules.Where(m => m.BaseMatrix.Plain is { requires_grad: false }).Sum(m => m.InFeatures * m.OutFeatures);
-        if (frozen > 0)
-            ways.Add(Text($"base.quantization: nf4 holds the linear weights in about {Megabytes(frozen * BytesOfNf4Value)} MB in place of {Megabytes(model.LinearModules.Where(m => m.BaseMatrix.Plain is not null).Sum(m => m.BaseMatrix.Plain!.NumberOfElements * m.BaseMatrix.Plain!.element_size()))}"));
+        Tensor[] frozen = [.. model.LinearModules.Where(m => m != model.Head).Select(m => m.BaseMatrix.Plain).OfType<Tensor>().Where(w => !w.requires_grad)]; // quantising leaves the head as it is
+        if (frozen.Length > 0)
+            ways.Add(Text($"base.quantization: nf4 holds the linear weights of the layers in about {Megabytes(frozen.Sum(w => w.NumberOfElements) * BytesOfNf4Value)} MB in place of {Megabytes(frozen.Sum(w => w.NumberOfElements * w.element_size()))}"));
         if (adapter is not null && adapter.Modules.Count > 0 && adapter.Modules.Max(m => m.Target.R) is int r and > ModestRank)
         {
             double bytes = adapter.Modules.Sum(m => m.A.NumberOfElements + m.B.NumberOfElements) * (double)BytesOfTrainedValue;
@@ -36,7 +37,9 @@ internal static class OutOfMemoryAdvice
         if (model.IsFullyTrained)
             ways.Add(Text($"adapter.type: lora does without the {Megabytes(model.TrainableParameters().Sum(p => p.Value.NumberOfElements) * (BytesOfTrainedValue - 4.0))} MB of gradients and moments of full fine-tuning"));
         string asked = failure is not null && OutOfMemory.BytesAskedFor(failure) is long more ? Text($"{Megabytes(more)} MB more were asked for, and the process has had up to {Megabytes(ProcessMemory.PeakBytes())} MB. ") : "";
-        return $"{asked}What needs less: {string.Join("; ", ways)}.";
+        return ways.Count == 0
+            ? $"{asked}Everything that is known to need less is chosen already: a smaller model, a smaller template.max_length or more memory is left."
+            : $"{asked}What needs less: {string.Join("; ", ways)}.";
     }
 
     private static string Megabytes(double bytes) => (bytes / 1e6).ToString(bytes < 1e7 ? "F1" : "F0", CultureInfo.InvariantCulture);
