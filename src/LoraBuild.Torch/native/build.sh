@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Finds or installs libtorch and the C++ tools, then configures and builds the native library.
 # Prints nothing on success, one line when it installs packages, and errors in the form that MSBuild reads.
-# usage: build.sh SOURCE_DIRECTORY BUILD_DIRECTORY [LIBTORCH_DIRECTORY]
+# usage: build.sh SOURCE_DIRECTORY BUILD_DIRECTORY [LIBTORCH_DIRECTORY [PROCESSOR_LEVEL]]
 set -u
 source_directory=$1
 build_directory=$2
 libtorch=${3:-}
+processor_level=${4:-}
 
 fail() { echo "LoraBuild.Torch : error $1: $2"; exit 1; }
 
@@ -76,7 +77,7 @@ fi
 generator=()
 command -v ninja > /dev/null && generator=(-G Ninja)
 log="$build_directory/cmake.log"
-arguments=(-S "$source_directory" -B "$build_directory/cmake" -DCMAKE_BUILD_TYPE=Release "-DLIBTORCH=$libtorch" "-DOUTPUT_DIRECTORY=$build_directory")
+arguments=(-S "$source_directory" -B "$build_directory/cmake" -DCMAKE_BUILD_TYPE=Release "-DLIBTORCH=$libtorch" "-DOUTPUT_DIRECTORY=$build_directory" "-DPROCESSOR_LEVEL=$processor_level")
 # A cache of another generator or of a moved source directory cannot be used again.
 if ! cmake "${generator[@]}" "${arguments[@]}" > "$log" 2>&1; then
     rm -rf "$build_directory/cmake"

@@ -59,8 +59,8 @@ __attribute__((target("avx2"))) int64_t decode_avx2(const uint8_t* codes, const 
 
 // The bytes that were decoded; what is left goes through the pairs.
 int64_t decode_wide(const uint8_t* codes, const float* table, float scale, float* out, int64_t bytes) {
-    static const int level = __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") ? 2 : __builtin_cpu_supports("avx2") ? 1 : 0;
-    return level == 2 ? decode_avx512(codes, table, scale, out, bytes) : level == 1 ? decode_avx2(codes, table, scale, out, bytes) : 0;
+    const int level = processor_level();
+    return level >= 4 ? decode_avx512(codes, table, scale, out, bytes) : level >= 3 ? decode_avx2(codes, table, scale, out, bytes) : 0;
 }
 #else
 int64_t decode_wide(const uint8_t*, const float*, float, float*, int64_t) { return 0; }

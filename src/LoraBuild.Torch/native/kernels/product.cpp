@@ -359,15 +359,6 @@ LB_CLONES void multiply_narrow(const Job& job, int64_t row, int64_t row_end, int
     multiply_part<Narrow>(job, row, row_end, column, column_end, scratch);
 }
 
-bool has_wide_registers() {
-#if defined(__x86_64__) && defined(__GNUC__)
-    static const bool has = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512cd");
-    return has;
-#else
-    return false;
-#endif
-}
-
 // Into how many parts the columns are cut, the rows being cut for the remaining threads: each part packs its columns, so fewer cuts of the rows are better
 // until that leaves threads idle.
 int64_t column_parts(int64_t rows, int64_t columns, int64_t threads) {
@@ -401,7 +392,7 @@ void lorabuild::product(int64_t rows, int64_t columns, at::ArrayRef<ProductTerm>
     const auto part = [&](int64_t row, int64_t row_end, int64_t column, int64_t column_end) {
         static thread_local const Scratch scratch;
 #if defined(__x86_64__) && defined(__GNUC__)
-        if (has_wide_registers()) return multiply_wide(job, row, row_end, column, column_end, scratch);
+        if (processor_level() >= 4) return multiply_wide(job, row, row_end, column, column_end, scratch);
 #endif
         multiply_narrow(job, row, row_end, column, column_end, scratch);
     };

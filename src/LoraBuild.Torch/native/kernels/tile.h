@@ -21,13 +21,7 @@ constexpr int64_t kRowUnit = 8;
 
 inline int64_t round_up(int64_t value, int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-inline bool has_wide_registers() {
-#if defined(__x86_64__) && defined(__GNUC__)
-    return __builtin_cpu_supports("avx512f");
-#else
-    return false;
-#endif
-}
+inline bool has_wide_registers() { return processor_level() >= 4; }
 
 // C[Rows, Columns] (+)= Σ_k A(row, k) · B[k, column]; A(m, k) = a[m · row_step + k · inner_step], so A may be transposed.
 template <int Rows, int Columns, bool Adds>
