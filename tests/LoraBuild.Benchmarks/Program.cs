@@ -36,6 +36,9 @@ switch (args)
     case ["optimizer", ..]:
         OptimizerBenchmark.Run(threads, Console.Out);
         return 0;
+    case ["roofline", ..]:
+        RooflineBenchmark.Run(ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name), Number("--rounds", 25), threads, Console.Out);
+        return 0;
     case ["kernels", ..]:
         KernelBenchmark.Run(Number("--rounds", 15), threads, Console.Out);
         return 0;
@@ -59,6 +62,7 @@ switch (args)
         Console.Error.WriteLine("usage: goals [--steps N] [--threads N] [--directory DIR]");
         Console.Error.WriteLine("       train-step [--shape NAME] [--ragged] [--steps N] [--threads N] [--without-sgemm] [--wide] [--json]");
         Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--weights plain|nf4|int8] [--documents N] [--ragged | --length N] [--steps N] [--buffer-mb N] [--json]");
+        Console.Error.WriteLine("       roofline [--shape NAME] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
         Console.Error.WriteLine("       head [--shape NAME] [--tokens N] [--rounds N] [--threads N]");
