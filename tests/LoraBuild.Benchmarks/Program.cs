@@ -50,6 +50,8 @@ switch (args)
         return 0;
     case ["tokenize", ..]:
         return TokenizeCommand.Run(Text("--tokenizers"), Text("--only"), Text("--write-texts"), args.Contains("--hostile"), Number("--bytes", 5_000_000), Number("--runs", 5), Console.Out, Console.Error);
+    case ["memory", ..]:
+        return MemoryBenchmark.Run(Text("--only") ?? "", Text("--program") ?? Path.Combine(AppContext.BaseDirectory, "lorabuild"), Text("--directory") ?? Path.Combine(Path.GetTempPath(), "lorabuild-memory"), threads, Console.Out);
     case ["encode-gguf"]:
         ExportBenchmark.Encode(Console.Out);
         return 0;
@@ -68,6 +70,7 @@ switch (args)
         Console.Error.WriteLine("       head [--shape NAME] [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       frozen-linear [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
+        Console.Error.WriteLine("       memory [--only PATTERN] [--program LORABUILD] [--directory DIR] [--threads N]");
         Console.Error.WriteLine("       encode-gguf");
         Console.Error.WriteLine("       export-gguf [--megabytes N] [--directory DIR] [--types TYPE,…] [--runs N]");
         Console.Error.WriteLine("       merge [--megabytes N] [--directory DIR]");
