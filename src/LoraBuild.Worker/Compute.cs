@@ -30,8 +30,8 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
     }
 
     /// <summary>What a plan of memory asks, for this device and type.</summary>
-    /// <param name="residentBytes">What the process holds already; null: not started.</param>
-    internal MemoryFacts Facts(ModelConfig config, string modelDirectory, TokenDocuments? train, TokenDocuments? evaluation, long? residentBytes) =>
+    /// <param name="residentBytes">What this process holds before the first weight.</param>
+    internal MemoryFacts Facts(ModelConfig config, string modelDirectory, TokenDocuments? train, TokenDocuments? evaluation, long residentBytes) =>
         new(config, modelDirectory, train, evaluation, Device.type == DeviceType.CUDA, Dtype is torch.ScalarType type ? TensorTypes.DtypeOf(type) : null, residentBytes);
 
     /// <summary>A model with, where it is named, an adapter.</summary>

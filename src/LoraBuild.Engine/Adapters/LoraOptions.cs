@@ -87,7 +87,7 @@ public sealed record LoraOptions
     }
 
     /// <summary>A and B start from the weight; the saved adapter holds the start too and has rank 2r.</summary>
-    internal bool HasOwnStart => Init is LoraInit.Pissa or LoraInit.Olora;
+    public bool HasOwnStart => Init is LoraInit.Pissa or LoraInit.Olora;
 
     /// <summary>α/r stays what it was when r doubles; with rsLoRA α/√r.</summary>
     private double SavedAlphaFactor => !HasOwnStart ? 1 : UseRslora ? Math.Sqrt(2) : 2;

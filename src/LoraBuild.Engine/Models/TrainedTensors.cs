@@ -14,6 +14,12 @@ public enum TrainedRole
     /// <summary>A whole module trained beside the adapter (<c>modules_to_save</c>); the base keeps its own.</summary>
     Copy,
 
+    /// <summary>Rows of the embedding (<c>trainable_token_indices</c>), of a tied head too.</summary>
+    Rows,
+
+    /// <summary>A bias trained beside the adapter.</summary>
+    Bias,
+
     /// <summary>A weight of the model itself, in full fine-tuning.</summary>
     Base,
 }
@@ -47,6 +53,14 @@ public static class TrainedTensors
             trained.Add(new TrainedTensor(target.Path, [shape[0], target.R], TrainedRole.LowRank));
             if (options.UseDora)
                 trained.Add(new TrainedTensor(target.Path, [shape[0]], TrainedRole.Magnitude));
+        }
+
+        if (options.TrainableTokenIndices.Count > 0)
+            trained.Add(new TrainedTensor(ParameterLayout.EmbeddingPath(spec), [options.TrainableTokenIndices.Count, spec.HiddenSize], TrainedRole.Rows));
+        if (options.Bias != "none")
+        {
+            HashSet<string> adapted = [.. plan.Targets.Select(t => t.Path)];
+            trained.AddRange(ParameterLayout.All(spec).Where(p => p.Kind == ParameterKind.LinearBias && (options.Bias == "all" || adapted.Contains(p.ModulePath))).Select(p => new TrainedTensor(p.ModulePath, p.Shape, TrainedRole.Bias)));
         }
 
         // One parameter under both names while the tie is kept.

@@ -3,7 +3,7 @@ using LoraBuild.Engine.Models;
 
 namespace LoraBuild.Engine.Planning;
 
-/// <param name="NormInputs">Numbers of the compute type that a norm keeps for each of its input beside what is kept anyway.</param>
+/// <param name="NormInputs">Numbers of the compute type that a norm keeps for each of its input in place of the input; 0: the input, which is kept once.</param>
 /// <param name="KeepsAttentionWeights">softmax(Q Kᵀ) is kept whole; false: recomputed by blocks from Q, K, V, output and one number a row (FlashAttention, Dao et al. 2022).</param>
 /// <param name="GateValues">Numbers kept for each of the feed-forward's width between its first and its last product.</param>
 /// <param name="CopiesAdapterInputs">Each adapted module keeps a copy of its input; false: modules with the same input share it.</param>
@@ -14,6 +14,9 @@ public sealed record KernelTraits(int NormInputs, bool KeepsAttentionWeights, in
 
     /// <summary>fp32 tensors as large as a chunk of logits that are there at once.</summary>
     public int ChunkCopies { get; init; } = 2;
+
+    /// <summary>Tensors as large as the hidden states of all tokens that are there with a chunk of logits: before and after the final norm, those with a target, their gradient.</summary>
+    public int HeadVectors { get; init; }
 
     /// <summary>Dequantised copies of one linear weight that are there at once.</summary>
     public int DequantizedWeights { get; init; }
@@ -26,21 +29,34 @@ public sealed record KernelTraits(int NormInputs, bool KeepsAttentionWeights, in
         DequantizedWeights = 1,
     };
 
-    /// <summary>Products make the norm or the gate that is their input again for the backward pass; of dropout they keep the mask.</summary>
-    public bool RecomputesInputs { get; init; }
+    /// <summary>Products with frozen weights and adapters that are LoRA and no more are one function with what makes their input, the norm or the gate: it is made again for the backward pass.</summary>
+    public bool HasFusedLinears { get; init; }
 
-    /// <summary>The kernels of this program.</summary>
-    /// <param name="isFused">Arithmetic is fp32 on a CPU, and the native library has kernels for it (<see cref="HasFusedKernels"/>); else the same in TorchSharp calls.</param>
-    /// <param name="hasFusedLinears">And the weights are frozen fp32 tensors, with LoRA or without.</param>
-    public static KernelTraits Own(DecoderSpec spec, bool isFused, bool hasFusedLinears) => new(
-        NormInputs: 0, // the input is the residual stream, which is kept once
+    /// <summary>The layers' other functions are fused, too.</summary>
+    public bool IsFused { get; init; }
+
+    /// <summary>Arithmetic is narrower than fp32, and what widens it stays: softmax and its input, the inputs of adapters.</summary>
+    public bool KeepsWideCopies { get; init; }
+
+    /// <summary>The kernels of this program on a CPU.</summary>
+    /// <param name="isFused">Arithmetic is fp32 and the native library has kernels for it (<see cref="HasFusedKernels"/>); else the same in TorchSharp calls.</param>
+    /// <param name="hasFusedLinears">And the frozen weights are held as those kernels take them.</param>
+    /// <param name="computeBytes">Of one number in arithmetic.</param>
+    public static KernelTraits Own(DecoderSpec spec, bool isFused, bool hasFusedLinears, int computeBytes = sizeof(float)) => new(
+        NormInputs: isFused ? 0 : 2 * sizeof(float) / computeBytes, // in tensor calls: the input in fp32 and its squares
         KeepsAttentionWeights: !isFused,
         GateValues: isFused ? 2 : spec.Activation == Activation.GeluTanh ? 8 : 3, // gate and up; in tensor calls silu(gate) too, of the tanh form its seven factors
         CopiesAdapterInputs: false)
     {
-        ChunkCopies = isFused ? 1 : spec.LogitSoftcap is null ? 2 : 3,
-        RecomputesInputs = isFused && hasFusedLinears,
+        ChunkCopies = ChunkCopiesOf(spec, isFused, computeBytes),
+        HeadVectors = 4,
+        IsFused = isFused,
+        HasFusedLinears = isFused && hasFusedLinears,
+        KeepsWideCopies = computeBytes < sizeof(float),
     };
+
+    /// <summary>And on a CUDA device.</summary>
+    public static KernelTraits OwnOnCuda(DecoderSpec spec) => Own(spec, isFused: false, hasFusedLinears: false) with { NormInputs = 0 };
 
     /// <summary>The engine was built with the native library's kernels.</summary>
     public static bool HasFusedKernels =>
@@ -49,4 +65,12 @@ public sealed record KernelTraits(int NormInputs, bool KeepsAttentionWeights, in
 #else
         false;
 #endif
+
+    /// <summary>The fused loss writes the gradient over the logits, which of a narrow model are the widened copy of a buffer, and are narrowed again: 2 + 4 + 2 bytes.</summary>
+    private static int ChunkCopiesOf(DecoderSpec spec, bool isFused, int computeBytes)
+    {
+        if (isFused)
+            return 1;
+        return (HasFusedKernels && computeBytes < sizeof(float)) || spec.LogitSoftcap is null ? 2 : 3;
+    }
 }

@@ -1,6 +1,7 @@
 // The memory formula, part by part. docs/memory.md explains it; nothing is allocated here.
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Training;
+using LoraBuild.Engine.Training.Optimizers;
 
 namespace LoraBuild.Engine.Planning;
 
@@ -8,124 +9,127 @@ public static class MemoryPlanner
 {
     public static MemoryPlan Plan(MemoryQuestion question)
     {
-        long weights = question.Weights.BytesOf(question.Spec);
-        bool isFull = IsFullyTrained(question);
-        long trained = question.Trained.Sum(t => t.Count * BytesOf(question, t));
-        (long resident, long paged) = question.Optimizer.BytesOf(question.Trained);
-        (long activations, long scratch, long offloaded, long layerWork) = Activations(question);
+        Footprint weights = new(question.Weights.BytesOf(question.Spec), 0);
+        bool isFull = question.IsFullyTrained;
+        Footprint trained = Sum(question.Trained, t => question.Tensor(t.Count * BytesOf(question, t)));
+        (Footprint moments, long paged) = question.Optimizer.BytesOf(question.Trained, question.BlockBytes);
+        LayerMemory layers = LayerMemory.Of(question);
         long logits = Logits(question, question.Batch.Targets, withGradient: true);
-        long adapter = isFull ? 0 : trained;
-        long gradients = trained;
-
-        // The head's chunk is gone when the layers go backward.
-        scratch = Math.Max(0, scratch - logits) + HeadScratch(question);
+        Footprint work = Work(question, layers, logits);
+        (Footprint adapter, Footprint gradients) = (isFull ? default : trained, trained);
+        work += Constants(question);
+        if (question.HoldsStart)
+            work += trained;
         if (question.Sharding is { } sharding)
         {
-            (weights, scratch) = Shared(question, sharding, weights, scratch);
-            long devices = sharding.Devices;
-            (adapter, gradients, resident) = sharding.IsOffloaded ? (0, 0, 0) : (adapter / devices, gradients / devices, resident / devices);
+            (weights, work) = Shared(question, sharding, weights, work);
+            long share = sharding.Devices;
+            (adapter, gradients, moments) = sharding.IsOffloaded ? default : (Part(adapter, share), Part(gradients, share), Part(moments, share));
         }
 
-        long slack = (long)(question.SlackLayers * layerWork);
+        Footprint held = weights + adapter + gradients + moments;
+        Footprint step = held + work;
+        Footprint? evaluation = question.Evaluation is { } batch ? held + EvaluationWork(question, batch) : null;
+
+        // Large memory serves one moment after the other, and so does small memory: what one needs most is there in the others, too.
+        long fromMalloc = Math.Max(step.Small, evaluation?.Small ?? 0);
+        long kept = question.BlockBytes == 0 ? 0 : fromMalloc + ProductWork(question);
         MemoryPart[] parts =
         [
-            new("weights", weights), new("adapter", adapter), new("gradients", gradients), new("optimizer", resident),
-            new("activations", activations), new("logits", logits), new("scratch", scratch + slack), new("runtime", question.RuntimeBytes),
+            new("weights", weights.Total), new("adapter", adapter.Total), new("gradients", gradients.Total), new("optimizer", moments.Total),
+            new("activations", layers.Kept.Total), new("logits", logits), new("scratch", work.Total - layers.Kept.Total - logits + fromMalloc - step.Small + kept), new("runtime", question.RuntimeBytes),
         ];
-        long evaluation = question.Evaluation is { } batch ? weights + adapter + gradients + resident + question.RuntimeBytes + EvaluationBytes(question, batch) : 0;
-        return new MemoryPlan(parts, weights + question.ConvertedFileBytes + question.RuntimeBytes, evaluation, paged + offloaded);
-    }
-
-    /// <summary>What the layers keep, beside it what the layer that goes backward needs, what waits in a file, and what one layer keeps and needs.</summary>
-    public static (long Kept, long Scratch, long Offloaded, long LayerWork) Activations(MemoryQuestion question)
-    {
-        double perToken = LayerValues(question).Sum(o => o.Values);
-        double layer = perToken * question.Batch.Tokens * question.ComputeBytes;
-        double inputs = (double)question.Spec.HiddenSize * question.Batch.Tokens * question.ComputeBytes;
-        int layers = question.Spec.Layers.Count - FirstTrainedLayer(question);
-        double backward = BackwardValues(question) * question.ComputeBytes;
-        double dequantized = DequantizedBytes(question);
-        long work = (long)(layer + backward);
-        return question.Recomputation switch
-        {
-            Recomputation.None => ((long)(layers * layer), (long)(backward + dequantized), 0, work),
-            Recomputation.Layers => ((long)(layers * inputs), work + (long)dequantized, 0, work),
-            _ => (0, work + (long)dequantized, (long)(layers * inputs), work),
-        };
+        long always = question.RuntimeBytes + kept;
+        return new MemoryPlan(
+            parts,
+            weights.Total + question.ConvertedFileBytes + question.RuntimeBytes,
+            evaluation is { } needed ? needed.Large + fromMalloc + always : 0,
+            paged + layers.FileBytes);
     }
 
     /// <summary>What one layer keeps, operand by operand.</summary>
-    public static IReadOnlyList<KeptOperand> LayerValues(MemoryQuestion question) => LayerActivations.Of(
-        question.Spec, question.Kernels, ModulesOfLayers(question), IsFullyTrained(question), question.LoraDropout, question.Batch);
+    public static IReadOnlyList<KeptOperand> LayerValues(MemoryQuestion question) => LayerMemory.OperandsOf(question);
 
-    private static bool IsFullyTrained(MemoryQuestion question) => question.Trained.Any(t => t.Role == TrainedRole.Base);
+    /// <summary>The most that is there beside weights, gradients and moments: in the loss, when the last layer goes backward, or in the update.</summary>
+    private static Footprint Work(MemoryQuestion question, LayerMemory layers, long logits)
+    {
+        BatchShape batch = question.Batch;
+        long vector = (long)question.Spec.HiddenSize * question.ComputeBytes;
+        Footprint ofHead = default;
+        if (question.Kernels.HeadVectors > 0)
+            ofHead = (question.Tensor(vector * batch.Tokens) * (question.Kernels.HeadVectors - 2)) + (question.Tensor(vector * batch.Targets) * 2);
+        Footprint ofMatrix = HeadGradient(question);
+        Footprint forward = layers.Kept + ofHead + ofMatrix;
+        Footprint loss = forward + new Footprint(logits, 0) + HeadProduct(question);
+        Footprint backward = forward + layers.Backward + (question.Kernels.HeadVectors > 0 ? question.Tensor(vector * batch.Tokens) : default);
+        return Footprint.Max(Footprint.Max(loss, backward), Update(question));
+    }
+
+    /// <summary>fp32 gradient of a trained head on its way to where it is summed; a head that is put together of what is frozen and trained.</summary>
+    private static Footprint HeadGradient(MemoryQuestion question)
+    {
+        if (question.Kernels.BytesOfWholeLogit is not null || question.Head == HeadTraining.None)
+            return default;
+        Footprint matrix = question.Tensor((double)question.Spec.VocabSize * question.Spec.HiddenSize * sizeof(float));
+        return matrix * (question.Head == HeadTraining.OfParts ? 2 : 1);
+    }
+
+    /// <summary>A chunk's share of that gradient.</summary>
+    private static Footprint HeadProduct(MemoryQuestion question) =>
+        question.Kernels.BytesOfWholeLogit is not null || question.Head == HeadTraining.None
+            ? default
+            : question.Tensor((double)question.Spec.VocabSize * question.Spec.HiddenSize * question.ComputeBytes);
+
+    /// <summary>Adafactor's tensors for one parameter; fp32 copies of a parameter and its gradient that are narrower.</summary>
+    private static Footprint Update(MemoryQuestion question)
+    {
+        if (question.Kernels.BytesOfWholeLogit is not null || question.Trained.Count == 0)
+            return default;
+        Footprint largest = question.Tensor(question.Trained.Max(t => t.Count) * (double)sizeof(float));
+        return largest * (question.Optimizer.Kind == OptimizerKind.Adafactor ? 3 : question.TrainedBytes < sizeof(float) ? 2 : 0);
+    }
+
+    /// <summary>A product packs one operand, at most a layer's weight in fp32, in memory of its own; malloc keeps as much again.</summary>
+    private static long ProductWork(MemoryQuestion question) =>
+        2 * ParameterLayout.All(question.Spec).Where(p => p.Kind == ParameterKind.LinearWeight && p.ModulePath != ParameterLayout.HeadPath).Max(p => p.Count) * sizeof(float);
+
+    /// <summary>A₀ and B₀ of an adapter that starts from the weights, DoRA's row norms of them.</summary>
+    private static Footprint Constants(MemoryQuestion question) => Sum(
+        question.Trained.Where(t => t.Role == TrainedRole.Magnitude || (t.Role == TrainedRole.LowRank && question.HasOwnStart)),
+        t => question.Tensor(t.Count * sizeof(float)));
+
+    private static Footprint Sum(IEnumerable<TrainedTensor> tensors, Func<TrainedTensor, Footprint> of) => tensors.Aggregate(default(Footprint), (sum, t) => sum + of(t));
+
+    private static Footprint Part(Footprint whole, long share) => new(whole.Large / share, whole.Small / share);
 
     private static int BytesOf(MemoryQuestion question, TrainedTensor tensor) =>
         tensor.Role == TrainedRole.Copy ? question.CopyBytes ?? question.TrainedBytes : question.TrainedBytes;
-
-    private static HashSet<string> ModulesOfLayers(MemoryQuestion question) =>
-        [.. question.Trained.Where(t => LayerOf(t) is not null).Select(t => t.ModulePath[(t.ModulePath.LastIndexOf('.') + 1)..])];
-
-    /// <summary>Below the first trained module there is no backward pass, and nothing is kept.</summary>
-    private static int FirstTrainedLayer(MemoryQuestion question)
-    {
-        if (question.Trained.Any(t => LayerOf(t) is null && t.ModulePath != ParameterLayout.HeadPath))
-            return 0; // the embedding
-        return question.Trained.Min(LayerOf) ?? question.Spec.Layers.Count;
-    }
-
-    private static int? LayerOf(TrainedTensor tensor)
-    {
-        string[] parts = tensor.ModulePath.Split('.');
-        int place = Array.IndexOf(parts, "layers");
-        return place < 0 ? null : int.Parse(parts[place + 1], System.Globalization.CultureInfo.InvariantCulture);
-    }
-
-    /// <summary>Gradients that are there at once in the middle of a layer: of the feed-forward's operands, or of attention's weights and scores.</summary>
-    private static double BackwardValues(MemoryQuestion question)
-    {
-        DecoderSpec spec = question.Spec;
-        double feedForward = (2.0 * spec.HiddenSize) + (3.0 * spec.IntermediateSize);
-        double scores = question.Kernels.KeepsAttentionWeights ? 2.0 * spec.HeadCount * question.Batch.Pairs / question.Batch.Tokens : 0;
-        double attention = (2.0 * spec.HiddenSize) + (2.0 * spec.HeadCount * spec.HeadDim) + scores;
-        return Math.Max(feedForward, attention) * question.Batch.Tokens;
-    }
-
-    private static double DequantizedBytes(MemoryQuestion question) => question.Weights.Quantization == WeightQuantization.None
-        ? 0
-        : question.Kernels.DequantizedWeights * ParameterLayout.All(question.Spec).Where(question.Weights.IsQuantized).Max(p => p.Count) * (double)question.ComputeBytes;
 
     private static long Logits(MemoryQuestion question, long targets, bool withGradient)
     {
         if (question.Kernels.BytesOfWholeLogit is int bytes)
             return targets * question.Spec.VocabSize * bytes;
-        long rows = Math.Min(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize, withGradient && HeadScratch(question) > 0));
-        return rows * question.Spec.VocabSize * sizeof(float) * (withGradient ? question.Kernels.ChunkCopies : 2);
-    }
-
-    /// <summary>The dense fp32 gradient of a trained head, or of a trained embedding, on its way to where it is summed.</summary>
-    private static long HeadScratch(MemoryQuestion question)
-    {
-        bool isTrained = IsFullyTrained(question) || question.Trained.Any(t => t.Role == TrainedRole.Copy || t.ModulePath == ParameterLayout.HeadPath);
-        return isTrained && question.Kernels.BytesOfWholeLogit is null ? (long)question.Spec.VocabSize * question.Spec.HiddenSize * sizeof(float) : 0;
+        long rows = Math.Min(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize));
+        return rows * question.Spec.VocabSize * sizeof(float) * (withGradient || question.Kernels.IsFused ? question.Kernels.ChunkCopies : 2);
     }
 
     /// <summary>Without gradient a layer's operands go as they are used: the largest step of a layer, and the residual stream.</summary>
-    private static long EvaluationBytes(MemoryQuestion question, BatchShape batch)
+    private static Footprint EvaluationWork(MemoryQuestion question, BatchShape batch)
     {
         DecoderSpec spec = question.Spec;
-        double scores = question.Kernels.KeepsAttentionWeights ? 2.0 * spec.HeadCount * batch.Pairs : 0;
-        double attention = ((3.0 * spec.HeadCount * spec.HeadDim) + (4.0 * spec.KeyValueHeadCount * spec.HeadDim)) * batch.Tokens;
-        double layer = Math.Max(attention + scores, 3.0 * spec.IntermediateSize * batch.Tokens) + (3.0 * spec.HiddenSize * batch.Tokens);
-        return Math.Max((long)(layer * question.ComputeBytes), Logits(question, batch.Targets, withGradient: false) + (2L * batch.Tokens * spec.HiddenSize * question.ComputeBytes));
+        Footprint Tensors(int count, double width) => question.Tensor(width * batch.Tokens * question.ComputeBytes) * count;
+        double pairs = question.Kernels.KeepsAttentionWeights ? (double)spec.HeadCount * batch.Pairs / batch.Tokens : 0;
+        Footprint attention = Tensors(3, (double)spec.HeadCount * spec.HeadDim) + Tensors(4, (double)spec.KeyValueHeadCount * spec.HeadDim) + Tensors(2, pairs);
+        Footprint layer = Footprint.Max(attention, Tensors(3, spec.IntermediateSize)) + Tensors(3, spec.HiddenSize);
+        return Footprint.Max(layer, new Footprint(Logits(question, batch.Targets, withGradient: false), 0) + Tensors(2, spec.HiddenSize));
     }
 
     /// <summary>The share of a device, and what is whole on it: embedding, norms and head for the whole pass, and the layers at hand.</summary>
-    private static (long Weights, long Scratch) Shared(MemoryQuestion question, Sharding sharding, long weights, long scratch)
+    private static (Footprint Weights, Footprint Work) Shared(MemoryQuestion question, Sharding sharding, Footprint weights, Footprint work)
     {
         long root = ParameterLayout.All(question.Spec).Where(p => !p.Name.Contains(".layers.", StringComparison.Ordinal)).Sum(question.Weights.BytesOf);
-        long layer = (weights - root) / question.Spec.Layers.Count;
-        long share = sharding.IsOffloaded ? 0 : weights / sharding.Devices;
-        return (share, scratch + root + (sharding.GatheredLayers * layer));
+        long layer = (weights.Total - root) / question.Spec.Layers.Count;
+        Footprint share = sharding.IsOffloaded ? default : Part(weights, sharding.Devices);
+        return (share, work + new Footprint(root + (sharding.GatheredLayers * layer), 0));
     }
 }

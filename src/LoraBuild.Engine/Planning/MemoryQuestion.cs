@@ -3,6 +3,18 @@ using LoraBuild.Engine.Models;
 
 namespace LoraBuild.Engine.Planning;
 
+/// <summary>How the matrix of the logits gets a gradient.</summary>
+public enum HeadTraining
+{
+    None,
+
+    /// <summary>It is trained itself.</summary>
+    Whole,
+
+    /// <summary>It is put together for each batch, of the frozen matrix and a low-rank update or trained rows.</summary>
+    OfParts,
+}
+
 public enum Recomputation
 {
     None,
@@ -43,7 +55,16 @@ public sealed record MemoryQuestion
     /// <summary>Bytes of one number in arithmetic.</summary>
     public int ComputeBytes { get; init; } = sizeof(float);
     public Recomputation Recomputation { get; init; }
+
+    /// <summary>The adapter starts from the weight (PiSSA, OLoRA), and A₀ and B₀ stay beside A and B.</summary>
+    public bool HasOwnStart { get; init; }
     public double LoraDropout { get; init; }
+
+    /// <summary>Embedding and head are one trained matrix.</summary>
+    public bool KeepsTie { get; init; }
+
+    /// <summary>A copy of what is trained waits for a bad step before the first checkpoint.</summary>
+    public bool HoldsStart { get; init; }
 
     /// <summary>Bytes of files that are mapped, and resident, while their weights are converted; 0 where weights are used as they are stored.</summary>
     public long ConvertedFileBytes { get; init; }
@@ -51,9 +72,26 @@ public sealed record MemoryQuestion
     /// <summary>What the process has before any weight: program, libraries, thread stacks; on CUDA the context.</summary>
     public long RuntimeBytes { get; init; }
 
-    /// <summary>What the allocator keeps of freed blocks between living ones, in layers: what one keeps and its backward pass needs. 0: nothing.</summary>
-    public double SlackLayers { get; init; }
+    /// <summary>Tensors of so many bytes come from the block allocator, whose memory is never more than the most that was alive at once; smaller ones, and the products' work space, from malloc, which keeps as much again. 0: nothing is kept.</summary>
+    public long BlockBytes { get; init; }
 
     /// <summary>Null: one device.</summary>
     public Sharding? Sharding { get; init; }
+
+    public bool IsFullyTrained => Trained.Any(t => t.Role == TrainedRole.Base);
+
+    public HeadTraining Head
+    {
+        get
+        {
+            bool isTied = Spec.IsHeadTied;
+            if (Trained.Any(t => (t.Role == TrainedRole.LowRank && t.ModulePath == ParameterLayout.HeadPath) || (t.Role == TrainedRole.Rows && isTied)))
+                return HeadTraining.OfParts;
+            return IsFullyTrained || Trained.Any(t => t.Role == TrainedRole.Copy && (t.ModulePath == ParameterLayout.HeadPath || KeepsTie)) ? HeadTraining.Whole : HeadTraining.None;
+        }
+    }
+
+    public bool IsDora => Trained.Any(t => t.Role == TrainedRole.Magnitude);
+
+    internal Footprint Tensor(double bytes) => Footprint.OfTensor(bytes, BlockBytes);
 }

@@ -9,14 +9,25 @@ namespace LoraBuild.Engine.Planning;
 /// <param name="PagedBeyond">Bytes that stay in memory of a paged state; null: it is not paged.</param>
 public sealed record OptimizerMemory(OptimizerKind Kind, bool HasMomentum = false, int MomentBytes = sizeof(float), long? PagedBeyond = null)
 {
+    /// <param name="blockBytes">See <see cref="MemoryQuestion.BlockBytes"/>.</param>
     /// <returns>Bytes in memory (of a paged state with the window that is mapped), and in a file.</returns>
-    public (long Resident, long Paged) BytesOf(IEnumerable<TrainedTensor> trained)
+    public (Footprint Resident, long Paged) BytesOf(IReadOnlyList<TrainedTensor> trained, long blockBytes = 0)
     {
         long all = trained.Sum(BytesOf);
-        if (PagedBeyond is not long budget || all <= budget)
-            return (all, 0);
-        return (budget + Math.Min(all - budget, StateMemory.WindowBytes), all - budget);
+        if (PagedBeyond is long budget && all > budget)
+            return (new Footprint(budget + Math.Min(all - budget, StateMemory.WindowBytes), 0), all - budget);
+        if (IsOneBlock)
+            return (new Footprint(all, 0), 0);
+        Footprint sum = default;
+        foreach (TrainedTensor tensor in trained)
+            sum += Footprint.OfTensor(BytesOf(tensor) / TensorsOf, blockBytes) * TensorsOf;
+        return (sum, 0);
     }
+
+    /// <summary>State that lives beside the tensors.</summary>
+    private bool IsOneBlock => PagedBeyond is not null || Kind == OptimizerKind.AdamW8Bit;
+
+    private int TensorsOf => Kind is OptimizerKind.AdamW or OptimizerKind.Adafactor ? 2 : 1;
 
     private long BytesOf(TrainedTensor tensor) => Kind switch
     {

@@ -1,5 +1,6 @@
 // Brings the linear weights of a decoder's layers into memory as codes: those of a quantised checkpoint, of the cache, or made from the model's own as they are read.
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Formats.BitsAndBytes;
@@ -35,7 +36,9 @@ internal sealed class QuantizedLoader : IDisposable
         cached = cache.Open(options);
         if (cached is null)
         {
-            cache.Write(options, [.. names.SelectMany(n => Encode(n).ToWrite(n, files.Tensors[n].Dtype))]);
+            WriteCache(cache, options, names);
+            // What encoding leaves is as large as all codes and several weights; training would drag it along.
+            GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive, blocking: true, compacting: true);
             cached = cache.Open(options) ?? throw new IOException($"the quantised weights that were just written to {cache.Directory} cannot be read");
         }
     }
@@ -54,6 +57,11 @@ internal sealed class QuantizedLoader : IDisposable
     }
 
     public void Dispose() => cached?.Dispose();
+
+    /// <summary>A frame of its own: nothing refers to the codes when it is left.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void WriteCache(QuantizedCache cache, QuantizationOptions asked, IReadOnlyList<string> names) =>
+        cache.Write(asked, [.. names.SelectMany(n => Encode(n).ToWrite(n, files.Tensors[n].Dtype))]);
 
     private QuantizedWeight Mapped(ModelFiles from, PackedWeight packed) => QuantizedWeight.Of(packed, computeType, part =>
     {

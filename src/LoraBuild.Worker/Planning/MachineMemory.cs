@@ -16,8 +16,8 @@ internal sealed class MachineMemory(Func<string, string?> read)
 
     public static MachineMemory OfThisMachine { get; } = new(path => File.Exists(path) ? File.ReadAllText(path) : null);
 
-    /// <summary>Bytes resident now; null where the system does not say.</summary>
-    public long? ResidentBytes => Kibibytes("/proc/self/status", "VmRSS:");
+    /// <summary>Bytes resident now, as the runtime knows them where the system has no /proc.</summary>
+    public long ResidentBytes => Kibibytes("/proc/self/status", "VmRSS:") ?? Environment.WorkingSet;
 
     /// <summary>The least of the three beside what is resident now; null where the system says none of them.</summary>
     public MemoryLimit? Available()
@@ -30,7 +30,7 @@ internal sealed class MachineMemory(Func<string, string?> read)
         if (AddressBytes() is long address)
             limits.Add(new MemoryLimit(address, "the limit of the process's address space allows no more (ulimit -v)", IsNoticed: true));
         MemoryLimit? least = limits.MinBy(l => l.Bytes);
-        return least is null ? null : least with { Bytes = Math.Max(0, least.Bytes) + (ResidentBytes ?? 0) };
+        return least is null ? null : least with { Bytes = Math.Max(0, least.Bytes) + ResidentBytes };
     }
 
     // cgroups(7): version 2 has one line "0::/path"; each group above limits, too. A container sees its own group as the root.

@@ -70,6 +70,6 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         TokenDocuments? tokens = StageTokens.ReadOptional(layout, "train");
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int? steps = tokens is null ? null : Trainer.PlanOf(tokens, options).TotalSteps;
-        return new TrainingPlan(counts.Trainable, counts.All, steps, MemoryOptions.Of(recipe, new TrainingMemory(compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), residentBytes: null))));
+        return new TrainingPlan(counts.Trainable, counts.All, steps, MemoryOptions.Of(recipe, new TrainingMemory(compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), MachineMemory.OfThisMachine.ResidentBytes))));
     }
 }

@@ -2,6 +2,7 @@
 using LoraBuild.Core.Formats;
 using LoraBuild.Core.Formats.BitsAndBytes;
 using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
 using LoraBuild.Engine.Planning;
 using LoraBuild.Engine.Training;
@@ -14,26 +15,24 @@ namespace LoraBuild.Worker.Planning;
 /// <param name="Train">Null while the tokens are not made.</param>
 /// <param name="IsCuda">Weights and arithmetic are on a CUDA device.</param>
 /// <param name="Dtype">What weights and arithmetic are asked to have; null: as <see cref="Compute"/> has it.</param>
-/// <param name="ResidentBytes">What the process holds already; null: not started.</param>
-internal sealed record MemoryFacts(ModelConfig Config, string ModelDirectory, TokenDocuments? Train, TokenDocuments? Evaluation, bool IsCuda, TensorDtype? Dtype, long? ResidentBytes);
+/// <param name="ResidentBytes">What a process holds with the program and libtorch loaded, and nothing else.</param>
+internal sealed record MemoryFacts(ModelConfig Config, string ModelDirectory, TokenDocuments? Train, TokenDocuments? Evaluation, bool IsCuda, TensorDtype? Dtype, long ResidentBytes);
 
 internal sealed class TrainingMemory
 {
-    /// <summary>Program, .NET and libtorch with the buffers of its threads before the first weight: what the quickstart's process holds there.</summary>
-    private const long StartedBytes = 150_000_000;
-
     /// <summary>Code and buffers that come with the first step.</summary>
     private const long FirstStepBytes = 25_000_000;
 
     /// <summary>A CUDA context with libtorch's kernels. Not measured here.</summary>
     private const long CudaContextBytes = 500_000_000;
 
-    /// <summary>glibc keeps freed blocks of odd sizes between those that live on: of a model with n layers so many times √n layers' worth. Measured, not derived: docs/memory.md has the runs.</summary>
-    private const double GlibcSlack = 0.68;
+    /// <summary>allocator.cpp: tensors from this size on are blocks.</summary>
+    private const long BlockBytes = 256 << 10;
 
     private readonly MemoryFacts facts;
     private readonly DecoderSpec spec;
     private readonly PackedWeight? stored; // one of those that the files hold quantised
+    private readonly int storedBytes = sizeof(float); // of one number of most of the weights that they do not
 
     public TrainingMemory(MemoryFacts facts)
     {
@@ -43,6 +42,7 @@ internal sealed class TrainingMemory
             return;
         using ModelFiles files = ModelFiles.Open(facts.ModelDirectory);
         stored = files.Tensors.Keys.Select(n => PackedWeight.Find(files, n)).FirstOrDefault(w => w is not null);
+        storedBytes = files.Tensors.Values.Where(t => t.Dtype.IsFloat()).GroupBy(t => t.Dtype.ByteSize()).MaxBy(g => g.Sum(t => t.ByteLength))?.Key ?? storedBytes;
     }
 
     /// <summary>The files hold weights in bitsandbytes' codes, and so does memory, whatever the recipe says of quantising.</summary>
@@ -59,28 +59,33 @@ internal sealed class TrainingMemory
         PackedWeight? kept = recipe.Base.Weights == "random" ? null : stored;
         WeightQuantization quantization = kept is null ? QuantizationOf(recipe) : kept.Code == WeightCode.Int8 ? WeightQuantization.Int8 : WeightQuantization.FourBit;
         bool isDouble = kept is null ? recipe.Base.DoubleQuant : kept.Nested is not null;
-        WeightHolding weights = new(isHeldAsStored ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : plain, quantization, isDouble)
+        WeightHolding weights = new(isHeldAsStored ? storedBytes : plain, quantization, isDouble)
         {
             OtherBytes = plain,
-            VocabularyBytes = !isFull && !facts.IsCuda && plain == sizeof(float) && (isHeldAsStored || quantization != WeightQuantization.None) ? WidthOf(facts.Config.Dtype ?? TensorDtype.F32) : null,
+            VocabularyBytes = !isFull && !facts.IsCuda && plain == sizeof(float) && (isHeldAsStored || quantization != WeightQuantization.None) ? storedBytes : null,
         };
         bool isFused = KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float);
+        bool hasFusedWeights = quantization == WeightQuantization.None && weights.PlainBytes == sizeof(float);
+        LoraOptions? lora = isFull ? null : LoraOptionsBuilder.From(recipe);
         return new MemoryQuestion
         {
             Spec = spec,
             Weights = weights,
-            Trained = isFull ? TrainedTensors.OfFullTraining(spec) : TrainedTensors.OfLora(spec, LoraOptionsBuilder.From(recipe)),
+            Trained = lora is null ? TrainedTensors.OfFullTraining(spec) : TrainedTensors.OfLora(spec, lora),
             TrainedBytes = isFull ? plain : sizeof(float),
             Optimizer = new OptimizerMemory(options.Optimizer, options.SgdMomentum > 0, PagedBeyond: options.IsStatePaged ? options.ResidentStateBytes : null),
-            Kernels = KernelTraits.Own(spec, isFused, hasFusedLinears: recipe.Adapter.Type == "lora" && quantization == WeightQuantization.None && weights.PlainBytes == sizeof(float)),
+            Kernels = facts.IsCuda ? KernelTraits.OwnOnCuda(spec) : KernelTraits.Own(spec, isFused, hasFusedWeights && !isFull, plain),
             Batch = LargestBatch.OfTraining(spec, facts.Train, options),
             Evaluation = LargestBatch.OfEvaluation(spec, facts.Evaluation, options.EvaluationBatchTokens),
-            ComputeBytes = quantization == WeightQuantization.None ? plain : WidthOf(DtypeOf(recipe.Base.ComputeDtype) ?? TensorDtype.F32),
+            ComputeBytes = plain,
             Recomputation = !options.GradientCheckpointing ? Recomputation.None : options.ActivationOffloading ? Recomputation.LayersOffloaded : Recomputation.Layers,
-            LoraDropout = isFull ? 0 : recipe.Adapter.LoraDropout,
+            HasOwnStart = lora is { HasOwnStart: true },
+            LoraDropout = lora?.LoraDropout ?? 0,
+            KeepsTie = lora is { EnsureWeightTying: true } && spec.IsHeadTied,
+            HoldsStart = lora is not null && options.Guard.OnNan == OnNan.Rollback,
             ConvertedFileBytes = ConvertedBytes(recipe, weights),
-            RuntimeBytes = facts.IsCuda ? CudaContextBytes : (facts.ResidentBytes ?? StartedBytes) + FirstStepBytes,
-            SlackLayers = facts.IsCuda ? 0 : GlibcSlack * Math.Sqrt(spec.Layers.Count),
+            RuntimeBytes = facts.IsCuda ? CudaContextBytes : facts.ResidentBytes + FirstStepBytes,
+            BlockBytes = facts.IsCuda ? 0 : BlockBytes,
         };
     }
 
