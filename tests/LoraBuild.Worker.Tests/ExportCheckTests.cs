@@ -23,8 +23,11 @@ public sealed class ExportCheckTests : IDisposable
     public void Plan_tells_it_beside_the_estimates()
     {
         WritePipeline("export: { gguf: [q8_0] }");
-        JsonNode plan = Assert.Single(worker.Run("", "plan", "--recipe", "r.yaml", "--output", "o", "--json").Lines);
+        Outcome outcome = worker.Run("", "plan", "--recipe", "r.yaml", "--output", "o", "--json");
+        JsonNode plan = Assert.Single(outcome.Lines);
         Assert.Contains("LB0704", (string)plan["problem"]!, StringComparison.Ordinal);
+        Assert.Equal(1, outcome.ExitCode);
+        Assert.Contains("error LB0704", outcome.Error, StringComparison.Ordinal);
         Assert.True((long)plan["trainable_parameters"]! > 0);
     }
 

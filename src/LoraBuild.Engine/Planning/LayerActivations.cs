@@ -81,7 +81,7 @@ public sealed class LayerActivations
         {
             kept.Add(isKept ? 0 : width);
         }
-        else if (adapted.Length > 0 && kernels.HasFusedLinears && !question.IsDora && !question.HasOwnStart)
+        else if (adapted.Length > 0 && question.HasFusedProducts)
         {
             kept.Add(adapted.Sum(m => ranks[m.Name]));
             if (isDropped)

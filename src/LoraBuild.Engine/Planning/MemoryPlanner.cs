@@ -89,9 +89,10 @@ public static class MemoryPlanner
         return largest * (question.Optimizer.Kind == OptimizerKind.Adafactor ? 3 : question.TrainedBytes < sizeof(float) ? 2 : 0);
     }
 
-    /// <summary>A product packs one operand, at most a layer's weight in fp32, in memory of its own; malloc keeps as much again.</summary>
-    private static long ProductWork(MemoryQuestion question) =>
-        2 * ParameterLayout.All(question.Spec).Where(p => p.Kind == ParameterKind.LinearWeight && p.ModulePath != ParameterLayout.HeadPath).Max(p => p.Count) * sizeof(float);
+    /// <summary>A product of the BLAS packs one operand, at most a layer's weight in fp32, in memory of its own; malloc keeps as much again. Our own packs panels of half a megabyte.</summary>
+    private static long ProductWork(MemoryQuestion question) => question.HasFusedProducts
+        ? 0
+        : 2 * ParameterLayout.All(question.Spec).Where(p => p.Kind == ParameterKind.LinearWeight && p.ModulePath != ParameterLayout.HeadPath).Max(p => p.Count) * sizeof(float);
 
     /// <summary>A₀ and B₀ of an adapter that starts from the weights, DoRA's row norms of them.</summary>
     private static Footprint Constants(MemoryQuestion question) => Sum(

@@ -91,6 +91,9 @@ public sealed record MemoryQuestion
         }
     }
 
+    /// <summary>Frozen weights and adapters are multiplied by the kernel of our own.</summary>
+    public bool HasFusedProducts => Kernels.HasFusedLinears && !IsDora && !HasOwnStart;
+
     public bool IsDora => Trained.Any(t => t.Role == TrainedRole.Magnitude);
 
     internal Footprint Tensor(double bytes) => Footprint.OfTensor(bytes, BlockBytes);

@@ -15,20 +15,27 @@ internal static class MemoryCheck
     public static MemoryPlan Require(Recipe recipe, TrainingMemory memory, MemoryLimit? machine)
     {
         MemoryPlan plan = memory.Of(recipe);
+        return Finding(recipe, memory, plan, machine) is { } problem ? throw new DiagnosticException([problem]) : plan;
+    }
+
+    /// <returns>LB0641; null: it fits, or nobody knows, or training cuts its steps.</returns>
+    /// <param name="plan">Of the recipe as it is.</param>
+    public static Diagnostic? Finding(Recipe recipe, TrainingMemory memory, MemoryPlan plan, MemoryLimit? machine)
+    {
         MemoryLimit? limit = recipe.Train.MemoryLimit is long given ? new MemoryLimit(given, "train.memory_limit says so", IsNoticed: false) : machine;
         if (limit is null || plan.PeakBytes <= limit.Bytes)
-            return plan;
+            return null;
         long available = limit.Bytes;
 
         // Where running out is noticed, or looked for, training cuts its steps by itself, and says with figures when that is not enough (LB0652).
         if (limit.IsNoticed || recipe.Train.AutoFindBatchSize)
-            return plan;
+            return null;
         string[] fitting = [.. MemoryOptions.Of(recipe, memory).Where(o => o.Plan.PeakBytes <= available).Select(o => $"{o.Change} ({Megabytes(o.Plan.PeakBytes)})")];
         string mend = fitting.Length > 0
             ? $"What would fit: {string.Join("; ", fitting)}."
             : "None of smaller micro-batches, gradient_checkpointing, nf4 and 8-bit moments is enough, nor all of them: choose a smaller model or template.max_length, or more memory.";
         RecipePlace place = recipe.PlaceOf(recipe.Train.MemoryLimit is null ? "base.model" : "train.memory_limit");
-        throw new DiagnosticException(
+        return Diagnostic.Error(
             "LB0641",
             $"training needs {Megabytes(plan.PeakBytes)} ({PartsText(plan)}), and {Megabytes(available)} are there: {limit.Reason}. {mend}",
             place.File, place.Line, place.Column);

@@ -15,12 +15,16 @@ internal sealed record StagePlan(string Stage, bool IsUpToDate, IReadOnlyList<st
 
 /// <param name="Steps">Optimizer steps; null while the tokens are not made.</param>
 /// <param name="Memory">What the recipe needs as it is, and with what it could change.</param>
-internal sealed record TrainingPlan(long TrainableParameters, long AllParameters, int? Steps, IReadOnlyList<MemoryOption> Memory);
+/// <param name="MemoryProblem">That training would be refused here for want of memory; null: it would not, or there is nothing to train.</param>
+internal sealed record TrainingPlan(long TrainableParameters, long AllParameters, int? Steps, IReadOnlyList<MemoryOption> Memory, Diagnostic? MemoryProblem);
 
 /// <param name="Training">Null where the base model is nowhere.</param>
 /// <param name="ModelProblem">Why the base model cannot be trained, or not exported after it.</param>
 internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPlan? Training, Diagnostic? ModelProblem)
 {
+    /// <summary>Why the pipeline cannot be run as it stands.</summary>
+    public IEnumerable<Diagnostic> Problems => new[] { ModelProblem, Training?.MemoryProblem }.OfType<Diagnostic>();
+
     /// <param name="compute">What the plan is for.</param>
     public static PipelinePlan Of(Recipe recipe, StageLayout layout, IReadOnlyList<string> modelCaches, Compute compute)
     {
@@ -40,7 +44,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         try
         {
             string directory = BaseModelLocator.Locate(recipe.Base.Model, modelCaches, recipe.PlaceOf("base.model"), StageInputs.BaseContent(recipe)).Directory;
-            return new PipelinePlan(stages, TrainingOf(recipe, layout, directory, compute), ProblemOf(recipe, directory));
+            return new PipelinePlan(stages, TrainingOf(recipe, layout, directory, compute, willTrain: stale.Contains(Stage.Train)), ProblemOf(recipe, directory));
         }
         catch (DiagnosticException e)
         {
@@ -62,7 +66,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         }
     }
 
-    private static TrainingPlan TrainingOf(Recipe recipe, StageLayout layout, string modelDirectory, Compute compute)
+    private static TrainingPlan TrainingOf(Recipe recipe, StageLayout layout, string modelDirectory, Compute compute, bool willTrain)
     {
         ModelConfig config = ModelConfig.Load(modelDirectory);
         bool isFull = recipe.Adapter.Type == "none";
@@ -70,6 +74,11 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         TokenDocuments? tokens = StageTokens.ReadOptional(layout, "train");
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int? steps = tokens is null ? null : Trainer.PlanOf(tokens, options).TotalSteps;
-        return new TrainingPlan(counts.Trainable, counts.All, steps, MemoryOptions.Of(recipe, new TrainingMemory(compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), MachineMemory.OfThisMachine.ResidentBytes))));
+        MachineMemory machine = MachineMemory.OfThisMachine;
+        MemoryFacts facts = compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), machine.ResidentBytes);
+        TrainingMemory memory = new(facts);
+        IReadOnlyList<MemoryOption> choices = MemoryOptions.Of(recipe, memory);
+        Diagnostic? problem = willTrain ? MemoryCheck.Finding(recipe, memory, choices[0].Plan, facts.IsCuda ? null : machine.Available()) : null;
+        return new TrainingPlan(counts.Trainable, counts.All, steps, choices, problem);
     }
 }

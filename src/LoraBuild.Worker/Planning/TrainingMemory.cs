@@ -65,7 +65,7 @@ internal sealed class TrainingMemory
             VocabularyBytes = !isFull && !facts.IsCuda && plain == sizeof(float) && (isHeldAsStored || quantization != WeightQuantization.None) ? storedBytes : null,
         };
         bool isFused = KernelTraits.HasFusedKernels && !facts.IsCuda && plain == sizeof(float);
-        bool hasFusedWeights = quantization == WeightQuantization.None && weights.PlainBytes == sizeof(float);
+        bool hasFusedWeights = quantization == WeightQuantization.None || recipe.Base.ComputeDtype != "bfloat16"; // which rounds what it multiplies
         LoraOptions? lora = isFull ? null : LoraOptionsBuilder.From(recipe);
         return new MemoryQuestion
         {

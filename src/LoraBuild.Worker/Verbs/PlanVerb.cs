@@ -2,6 +2,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Diagnostics;
 using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Planning;
 using LoraBuild.Worker.Hosting;
@@ -38,6 +39,10 @@ internal static class PlanVerb
         // Without a pipeline's directory nothing has been made yet: every stage would run.
         StageLayout layout = new(context.OptionalPath(SharedOptions.Output) ?? Path.Combine(context.Host.CurrentDirectory, "artifacts", "pipelines", recipe.Name));
         PipelinePlan plan = PipelinePlan.Of(recipe, layout, context.Host.ModelCaches(), Compute.Prepare(context, recipe.Base.Dtype));
+
+        // The plan is the result all the same; what stands against it makes the exit code that of the stage that would fail.
+        foreach (Diagnostic problem in plan.Problems)
+            context.Reporter.Report(problem);
         if (context.Value(SharedOptions.Events))
         {
             foreach (string line in Lines(plan))
@@ -71,8 +76,6 @@ internal static class PlanVerb
 
     private static IEnumerable<string> TrainingLines(PipelinePlan plan)
     {
-        if (plan.ModelProblem is { } problem)
-            yield return problem.ToString();
         if (plan.Training is not { } training)
             yield break;
 
@@ -111,7 +114,7 @@ internal static class PlanVerb
             json["memory_options"] = new JsonArray([.. training.Memory.Skip(1).Select(o => (JsonNode)new JsonObject { ["change"] = o.Change, ["peak_memory_bytes"] = o.Plan.PeakBytes })]);
         }
 
-        if (plan.ModelProblem is { } problem)
+        if (plan.Problems.FirstOrDefault() is { } problem)
             json["problem"] = problem.ToString();
         return json;
     }

@@ -29,15 +29,15 @@ public sealed class MemoryPlannerTests
         Assert.Equal(9 * 256, kept["attention weights"]);
         Assert.Equal(576 + (2 * 192), kept["q, k, v"]);
         Assert.Equal(3 * 1536, kept["gate and up"]);
-        Assert.Equal(576, kept["input of q, k, v"]);
+        Assert.Equal(576 + (3 * 16), kept["input of q, k, v"]); // and A x of each
         Assert.DoesNotContain("input of down", kept.Keys); // frozen
-        Assert.Equal(10_176, kept.Values.Sum());
+        Assert.Equal(10_240, kept.Values.Sum());
 
         // Fused attention keeps its output, which o_proj's adapter shares, and a number a head in place of the weights.
-        Assert.Equal(10_176 - (9 * 256) + 9, MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: false) with { GateValues = 3 } }).Sum(o => o.Values));
+        Assert.Equal(10_240 - (9 * 256) + 9, MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: false) with { GateValues = 3 } }).Sum(o => o.Values));
 
         // Fused linears make their inputs again, the fused gate needs gate and up alone.
-        Assert.Equal((2 * 576) + 960 + 576 + 9 + (2 * 1536), MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: true) }).Sum(o => o.Values));
+        Assert.Equal((2 * 576) + 960 + 576 + 9 + (2 * 1536) + (4 * 16), MemoryPlanner.LayerValues(question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: true) }).Sum(o => o.Values));
     }
 
     [Fact]
@@ -45,7 +45,87 @@ public sealed class MemoryPlannerTests
     {
         MemoryQuestion question = Question(Smol, ["q_proj", "k_proj", "v_proj"]);
         double Inputs(double dropout) => MemoryPlanner.LayerValues(question with { LoraDropout = dropout }).Single(o => o.Name == "input of q, k, v").Values;
-        Assert.Equal((576, 6 * 576), (Inputs(0), Inputs(0.1)));
+        Assert.Equal((576 + 48, (6 * 576) + 48), (Inputs(0), Inputs(0.1)));
+
+        // The fused product keeps masks of bytes, and makes the input again.
+        question = question with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: true) };
+        Assert.Equal((48, (3 * 576 / 4) + 48), (Inputs(0), Inputs(0.1)));
+    }
+
+    [Fact]
+    public void Dora_keeps_what_its_magnitudes_multiply()
+    {
+        MemoryQuestion lora = Question(Smol, ["q_proj", "v_proj"]) with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: true) };
+        MemoryQuestion dora = lora with { Trained = TrainedTensors.OfLora(Smol, new LoraOptions { R = 16, TargetModules = ["q_proj", "v_proj"], UseDora = true }) };
+
+        // The norm's result, which DoRA's tensor calls read, and the sums before the factor.
+        Assert.Equal(576 + 576 + 192, MemoryPlanner.LayerValues(dora).Sum(o => o.Values) - MemoryPlanner.LayerValues(lora).Sum(o => o.Values));
+    }
+
+    [Fact]
+    public void Narrow_arithmetic_in_tensor_calls_keeps_what_is_widened()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj", "v_proj"]) with { ComputeBytes = 2, Kernels = KernelTraits.Own(Smol, isFused: false, hasFusedLinears: false, computeBytes: 2) };
+        Dictionary<string, double> kept = MemoryPlanner.LayerValues(question).ToDictionary(o => o.Name, o => o.Values);
+        Assert.Equal(2 * 2 * 576, kept["norm before attention"]); // the fp32 input and its squares, in numbers of 2 bytes
+        Assert.Equal(3 * 9 * 256, kept["attention weights"]); // in fp32, and narrowed for the product
+        Assert.Equal(2 * 2 * (576 + 16), kept["input of q, k, v"]); // an fp32 copy for each module
+        Assert.DoesNotContain("input of the layer", kept.Keys);
+    }
+
+    [Theory]
+    [InlineData("lm_head", false, HeadTraining.Whole)]
+    [InlineData("embed_tokens", false, HeadTraining.None)]
+    [InlineData("embed_tokens", true, HeadTraining.Whole)]
+    public void A_trained_head_needs_its_gradient_and_a_product_beside_the_logits(string saved, bool isTieKept, HeadTraining expected)
+    {
+        LoraOptions options = new() { R = 16, TargetModules = ["q_proj"], ModulesToSave = [saved], EnsureWeightTying = isTieKept };
+        MemoryQuestion question = Question(Smol, ["q_proj"]) with { Trained = TrainedTensors.OfLora(Smol, options), KeepsTie = isTieKept };
+        Assert.Equal(expected, question.Head);
+        long difference = MemoryPlanner.Plan(question)["scratch"] - MemoryPlanner.Plan(Question(Smol, ["q_proj"]))["scratch"];
+        Assert.Equal(expected == HeadTraining.None ? 0 : 2L * 49152 * 576 * 4, difference);
+    }
+
+    [Fact]
+    public void A_head_made_of_parts_needs_itself_too()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj"]);
+        question = question with { Trained = [.. question.Trained, .. TrainedTensors.OfLora(Smol, new LoraOptions { TargetModules = ["q_proj"], TrainableTokenIndices = [1, 2] }).Where(t => t.Role == TrainedRole.Rows)] };
+        Assert.Equal(HeadTraining.OfParts, question.Head);
+        Assert.Equal(3L * 49152 * 576 * 4, MemoryPlanner.Plan(question)["scratch"] - MemoryPlanner.Plan(Question(Smol, ["q_proj"]))["scratch"]);
+    }
+
+    [Fact]
+    public void Malloc_keeps_as_much_again_as_its_tensors_take_and_blocks_keep_nothing()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj"]) with { Kernels = KernelTraits.Own(Smol, isFused: true, hasFusedLinears: true) };
+        MemoryPlan alike = MemoryPlanner.Plan(question);
+        MemoryPlan apart = MemoryPlanner.Plan(question with { BlockBytes = 256 << 10 });
+
+        // A, B, gradients, moments; a layer's A x and a number a head.
+        long small = (30 * 4 * 2 * 16 * 576 * 4L) + (30 * 1024 * (16 + 9) * 4L);
+        Assert.Equal(small, apart.PeakBytes - alike.PeakBytes);
+        Assert.Equal(apart.PeakBytes, apart.Parts.Sum(p => p.Bytes));
+    }
+
+    [Fact]
+    public void The_start_of_an_adapter_and_of_what_it_began_with_are_copies_of_it()
+    {
+        MemoryQuestion question = Question(Smol, ["q_proj"]);
+        long plain = MemoryPlanner.Plan(question).PeakBytes, adapter = MemoryPlanner.Plan(question)["adapter"];
+        Assert.Equal(adapter, MemoryPlanner.Plan(question with { HoldsStart = true }).PeakBytes - plain);
+        Assert.Equal(adapter, MemoryPlanner.Plan(question with { HasOwnStart = true }).PeakBytes - plain);
+    }
+
+    [Fact]
+    public void Trained_biases_and_rows_are_counted()
+    {
+        DecoderSpec spec = PublishedShapes.Qwen25Of0_5B;
+        long Numbers(string bias, params int[] tokens) =>
+            TrainedTensors.OfLora(spec, new LoraOptions { R = 1, TargetModules = ["q_proj"], Bias = bias, TrainableTokenIndices = tokens }).Sum(t => t.Count);
+        Assert.Equal(24L * 896, Numbers("lora_only") - Numbers("none"));
+        Assert.Equal(24L * (896 + 128 + 128), Numbers("all") - Numbers("none"));
+        Assert.Equal(3L * 896, Numbers("none", 5, 6, 7) - Numbers("none"));
     }
 
     [Fact]
@@ -96,8 +176,8 @@ public sealed class MemoryPlannerTests
         string path = Path.Combine(directory.Path, "o");
         optimizer.Save(path);
         using SafetensorsFile file = SafetensorsFile.Open(path);
-        (long resident, long paged) = new OptimizerMemory(kind, HasMomentum: true).BytesOf([new TrainedTensor("w", shape, TrainedRole.Base)]);
-        Assert.Equal((file.Tensors.Values.Sum(t => t.ByteLength), 0), (resident, paged));
+        (Footprint resident, long paged) = new OptimizerMemory(kind, HasMomentum: true).BytesOf([new TrainedTensor("w", shape, TrainedRole.Base)]);
+        Assert.Equal((file.Tensors.Values.Sum(t => t.ByteLength), 0), (resident.Total, paged));
     }
 
     [Fact]
@@ -105,8 +185,8 @@ public sealed class MemoryPlannerTests
     {
         TrainedTensor[] trained = [new("w", [10_000, 10_000], TrainedRole.Base)];
         Assert.Equal(
-            (1_000_000 + StateMemory.WindowBytes, 799_000_000), new OptimizerMemory(OptimizerKind.AdamW, PagedBeyond: 1_000_000).BytesOf(trained));
-        Assert.Equal((800_000_000, 0), new OptimizerMemory(OptimizerKind.AdamW, PagedBeyond: 1_000_000_000).BytesOf(trained));
+            (new Footprint(1_000_000 + StateMemory.WindowBytes, 0), 799_000_000), new OptimizerMemory(OptimizerKind.AdamW, PagedBeyond: 1_000_000).BytesOf(trained));
+        Assert.Equal((new Footprint(800_000_000, 0), 0), new OptimizerMemory(OptimizerKind.AdamW, PagedBeyond: 1_000_000_000).BytesOf(trained));
     }
 
     [Fact]

