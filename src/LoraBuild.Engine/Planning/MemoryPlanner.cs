@@ -74,9 +74,9 @@ public static class MemoryPlanner
         return matrix * (question.Head == HeadTraining.OfParts ? 2 : 1);
     }
 
-    /// <summary>A chunk's share of that gradient.</summary>
+    /// <summary>A chunk's share of that gradient, where it is narrower than its sum.</summary>
     private static Footprint HeadProduct(MemoryQuestion question) =>
-        question.Kernels.BytesOfWholeLogit is not null || question.Head == HeadTraining.None
+        question.Kernels.BytesOfWholeLogit is not null || question.Head == HeadTraining.None || question.ComputeBytes == sizeof(float)
             ? default
             : question.Tensor((double)question.Spec.VocabSize * question.Spec.HiddenSize * question.ComputeBytes);
 
@@ -110,7 +110,7 @@ public static class MemoryPlanner
     {
         if (question.Kernels.BytesOfWholeLogit is int bytes)
             return targets * question.Spec.VocabSize * bytes;
-        long rows = Math.Min(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize));
+        long rows = HeadCrossEntropy.EqualParts(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize, withGradient && question.Head != HeadTraining.None));
         return rows * question.Spec.VocabSize * sizeof(float) * (withGradient || question.Kernels.IsFused ? question.Kernels.ChunkCopies : 2);
     }
 

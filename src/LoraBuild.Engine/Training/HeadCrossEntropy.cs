@@ -79,7 +79,7 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
     }
 
     /// <summary>Rows of a chunk, so that the last one is no small rest for which all of the head would be widened again.</summary>
-    private static long EqualParts(long count, long most)
+    internal static long EqualParts(long count, long most)
     {
         long chunks = Math.Max(1, (count + most - 1) / most);
         return (count + chunks - 1) / chunks;

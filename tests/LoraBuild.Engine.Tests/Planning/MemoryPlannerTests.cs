@@ -77,13 +77,13 @@ public sealed class MemoryPlannerTests
     [InlineData("lm_head", false, HeadTraining.Whole)]
     [InlineData("embed_tokens", false, HeadTraining.None)]
     [InlineData("embed_tokens", true, HeadTraining.Whole)]
-    public void A_trained_head_needs_its_gradient_and_a_product_beside_the_logits(string saved, bool isTieKept, HeadTraining expected)
+    public void A_trained_head_needs_its_gradient_beside_the_logits(string saved, bool isTieKept, HeadTraining expected)
     {
         LoraOptions options = new() { R = 16, TargetModules = ["q_proj"], ModulesToSave = [saved], EnsureWeightTying = isTieKept };
         MemoryQuestion question = Question(Smol, ["q_proj"]) with { Trained = TrainedTensors.OfLora(Smol, options), KeepsTie = isTieKept };
         Assert.Equal(expected, question.Head);
         long difference = MemoryPlanner.Plan(question)["scratch"] - MemoryPlanner.Plan(Question(Smol, ["q_proj"]))["scratch"];
-        Assert.Equal(expected == HeadTraining.None ? 0 : 2L * 49152 * 576 * 4, difference);
+        Assert.Equal(expected == HeadTraining.None ? 0 : 49152L * 576 * 4, difference);
     }
 
     [Fact]
@@ -92,7 +92,7 @@ public sealed class MemoryPlannerTests
         MemoryQuestion question = Question(Smol, ["q_proj"]);
         question = question with { Trained = [.. question.Trained, .. TrainedTensors.OfLora(Smol, new LoraOptions { TargetModules = ["q_proj"], TrainableTokenIndices = [1, 2] }).Where(t => t.Role == TrainedRole.Rows)] };
         Assert.Equal(HeadTraining.OfParts, question.Head);
-        Assert.Equal(3L * 49152 * 576 * 4, MemoryPlanner.Plan(question)["scratch"] - MemoryPlanner.Plan(Question(Smol, ["q_proj"]))["scratch"]);
+        Assert.Equal(2L * 49152 * 576 * 4, MemoryPlanner.Plan(question)["scratch"] - MemoryPlanner.Plan(Question(Smol, ["q_proj"]))["scratch"]);
     }
 
     [Fact]
@@ -193,7 +193,8 @@ public sealed class MemoryPlannerTests
     public void Logits_are_chunks_of_rows_and_never_more_than_the_targets()
     {
         MemoryQuestion question = Question(Smol, ["q_proj"]);
-        Assert.Equal(2 * 213L * 49152 * 4, MemoryPlanner.Plan(question)["logits"]);
+        Assert.Equal(2 * 205L * 49152 * 4, // five equal parts of 1,024, of at most 213 rows
+             MemoryPlanner.Plan(question)["logits"]);
         Assert.Equal(2 * 10L * 49152 * 4, MemoryPlanner.Plan(question with { Batch = new BatchShape(20, 10, 400) })["logits"]);
     }
 
