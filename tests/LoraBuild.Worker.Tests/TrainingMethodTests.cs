@@ -1,6 +1,5 @@
 // Each training method through a recipe: data → tokens → training → evaluation → merge, as a person runs them.
 using System.Text.Json.Nodes;
-using LoraBuild.Core.Formats;
 
 namespace LoraBuild.Worker.Tests;
 
@@ -80,18 +79,7 @@ public sealed class TrainingMethodTests : IDisposable
     public void Weights_in_their_stored_type_train_to_the_same_losses()
     {
         WriteRecipe("adapter: { r: 2, target_modules: all-linear }");
-        string model = worker.In("model", "model.safetensors"), narrow = worker.In("narrow.safetensors");
-        using (SafetensorsFile wide = SafetensorsFile.Open(model))
-        {
-            SafetensorsWriter.Write(narrow, [.. wide.Tensors.Values.Select(t =>
-            {
-                byte[] bytes = new byte[t.ElementCount * 2];
-                FloatConversion.FromFloat32(TensorDtype.BF16, wide.ReadFloat32(t.Name), bytes);
-                return TensorToWrite.FromBytes(t.Name, TensorDtype.BF16, t.Shape, bytes);
-            })]);
-        }
-
-        File.Move(narrow, model, overwrite: true);
+        worker.StoreNarrow();
         string[] losses = [.. ((string[])["widened", "stored"]).Select(held =>
         {
             Outcome outcome = worker.Run("", "train", "--recipe", worker.In("recipe.yaml"), "--output", worker.In(held), "--set", $"base.weights_in_memory={held}");

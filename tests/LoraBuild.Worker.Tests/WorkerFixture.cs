@@ -61,6 +61,23 @@ internal sealed class WorkerFixture : IDisposable
         return directory;
     }
 
+    /// <summary>The model's weights in bf16, as most are published.</summary>
+    public void StoreNarrow()
+    {
+        string model = In("model", "model.safetensors"), narrow = In("narrow.safetensors");
+        using (SafetensorsFile wide = SafetensorsFile.Open(model))
+        {
+            SafetensorsWriter.Write(narrow, [.. wide.Tensors.Values.Select(t =>
+            {
+                byte[] bytes = new byte[t.ElementCount * 2];
+                FloatConversion.FromFloat32(TensorDtype.BF16, wide.ReadFloat32(t.Name), bytes);
+                return TensorToWrite.FromBytes(t.Name, TensorDtype.BF16, t.Shape, bytes);
+            })]);
+        }
+
+        File.Move(narrow, model, overwrite: true);
+    }
+
     /// <summary>Makes of the tiny model one whose linear weights are stored in bitsandbytes' NF4.</summary>
     public void StoreQuantized()
     {

@@ -133,8 +133,8 @@ internal sealed class WeightLoader : IDisposable
         bool isWanted = isOfVocabulary
             ? (options.HoldsStoredType || options.Quantization is not null || isQuantized) && (options.Device ?? CPU).type == DeviceType.CPU
             : options.HoldsStoredType && parameter.Kind == ParameterKind.LinearWeight;
-        ScalarType arithmetic = options.Dtype ?? ScalarType.Float32;
-        if (!isWanted || options.RequiresGrad || arithmetic != ScalarType.Float32 || entry.Dtype is not (TensorDtype.BF16 or TensorDtype.F16))
+        bool isWideArithmetic = options.Dtype is ScalarType asked ? asked == ScalarType.Float32 : (options.Device ?? CPU).type == DeviceType.CPU;
+        if (!isWanted || options.RequiresGrad || !isWideArithmetic || entry.Dtype is not (TensorDtype.BF16 or TensorDtype.F16))
             return null;
         using Tensor mapped = maps.Read(files.FileOf(entry.Name), entry);
         return new StoredWeight(TensorTypes.Converted(mapped, mapped.dtype, options.Device ?? CPU));

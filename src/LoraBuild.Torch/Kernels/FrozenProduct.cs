@@ -4,7 +4,10 @@ using static TorchSharp.torch;
 
 namespace LoraBuild.Torch.Kernels;
 
-/// <summary>fp32 in the processor's memory, rows with their columns side by side. Neither the number of threads nor the other rows change a bit of a row.</summary>
+/// <summary>
+/// fp32 in the processor's memory, rows with their columns side by side. Neither the number of threads nor the other rows change a bit of a row, and a <see cref="TiledWeight"/> gives those
+/// of its widened copy; but for fewer than twelve rows with a dense weight, which the libraries of matrix products multiply faster and sum in another order.
+/// </summary>
 public static class FrozenProduct
 {
     /// <summary>y = x Wᵀ.</summary>

@@ -55,7 +55,8 @@ internal sealed class TrainingMemory
         bool isFull = recipe.Adapter.Type == "none";
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int plain = WidthOf(facts.Dtype ?? DtypeOf(recipe.Base.Dtype) ?? (facts.IsCuda ? facts.Config.Dtype ?? TensorDtype.F32 : TensorDtype.F32));
-        bool isHeldAsStored = recipe.Base is { WeightsInMemory: "stored", Weights: not "random" };
+        // What is trained, and what the arithmetic is narrower than, has the type of the arithmetic.
+        bool isHeldAsStored = !isFull && plain == sizeof(float) && recipe.Base is { WeightsInMemory: "stored", Weights: not "random" };
         PackedWeight? kept = recipe.Base.Weights == "random" ? null : stored;
         WeightQuantization quantization = kept is null ? QuantizationOf(recipe) : kept.Code == WeightCode.Int8 ? WeightQuantization.Int8 : WeightQuantization.FourBit;
         bool isDouble = kept is null ? recipe.Base.DoubleQuant : kept.Nested is not null;

@@ -18,7 +18,9 @@ internal static class EvaluateWork
         if (documents.Count == 0)
             throw NothingHeldOut(recipe);
         SampleAnswers? samples = SampleAnswers.Create(work, SampleQuestions.Of(recipe, work.Layout), recipe.Evaluate.MaxNewTokens);
-        using CausalLM model = CausalLM.Load(work.BaseModel(), BaseModelOptions.Of(work, compute));
+        string baseDirectory = work.BaseModel();
+        using BaseFilesWatch? watch = recipe.Base.Weights == "random" ? null : BaseFilesWatch.Of(baseDirectory, work.State.Inputs);
+        using CausalLM model = CausalLM.Load(baseDirectory, BaseModelOptions.Of(work, compute));
         EvaluationResult before = Measure(model, "base");
         IReadOnlyList<string>? answersBefore = samples?.Answer(model, work.Cancellation);
 
@@ -37,6 +39,7 @@ internal static class EvaluateWork
             answersAfter = samples?.Answer(model, work.Cancellation);
         }
 
+        watch?.Check();
         EvaluationReport.WriteTrained(work.At(work.Layout.Evaluation), before, after);
         SamplesReport.Write(work.At(work.Layout.Samples), recipe.Name, samples is null ? [] : samples.Report(answersBefore!, answersAfter!));
 

@@ -35,13 +35,14 @@ internal static class TrainWork
         MemoryFacts facts = compute.Facts(ModelConfig.Load(modelDirectory), modelDirectory, train, evaluation, machine.ResidentBytes);
         MemoryPlan plan = LoraOptionsBuilder.AtKeys(recipe, _ => MemoryCheck.Require(recipe, new TrainingMemory(facts), facts.IsCuda ? null : machine.Available()));
 
+        using BaseFilesWatch? watch = isFull || recipe.Base.Weights == "random" ? null : BaseFilesWatch.Of(modelDirectory, work.State.Inputs);
         using CausalLM model = CausalLM.Load(modelDirectory, BaseModelOptions.Of(work, compute) with { RequiresGrad = isFull });
         CheckVocabulary(train, model);
         using LoraAdapter? adapter = isFull ? null : CreateAdapter(recipe, model);
         string identity = $"{TrainIdentity.Of(recipe, work.State.Inputs)} {model.Dtype} {compute.Device}";
         TrainOptions options = TrainOptionsBuilder.From(recipe, identity) with { Resume = isResuming, Machine = MemoryLimits.Text(compute.Device) };
         Lint(recipe, model, adapter, train, evaluation, options, work.Reporter);
-        using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null);
+        using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null, watch);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);
         if (!facts.IsCuda)
             MemoryCheck.Compare(plan, work.Reporter);

@@ -18,9 +18,11 @@ internal sealed class TrainingObservers : IDisposable
 
     public ITrainingObserver All => all;
 
-    public static TrainingObservers Create(StageWork work, CausalLM model, TrainOptions options, bool hasEvaluation)
+    public static TrainingObservers Create(StageWork work, CausalLM model, TrainOptions options, bool hasEvaluation, ITrainingObserver? watch)
     {
         TrainingObservers created = new();
+        if (watch is not null)
+            created.all.Add(watch);
         created.all.Add(new TrainingProgress(work.Reporter, result => TrainingSummary.Of(result, work.Layout.Metrics, options.LoadBestModelAtEnd)));
         if (work.Recipe.Train.ReportTo == "tensorboard")
             created.Own(new TensorBoardLog(work.Layout.TensorBoard, RecipeText(work.Recipe), () => (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).TotalSeconds));

@@ -38,6 +38,19 @@ public sealed class MemoryPlanTests : IDisposable
     }
 
     [Fact]
+    public void Narrow_weights_are_planned_as_the_files_have_them_and_trained_ones_as_they_are_trained()
+    {
+        Write("");
+        long wide = Weights(), full = Weights("adapter.type=none");
+        worker.StoreNarrow(); // config.json says float32 still
+        Assert.InRange(Weights(), wide / 2, wide * 0.55); // norms are wide
+        Assert.Equal(wide, Weights("base.weights_in_memory=widened"));
+        Assert.Equal(full, Weights("adapter.type=none"));
+
+        long Weights(string change = "seed=1") => (long)JsonNode.Parse(Ok("plan", "--json", "--set", change).Output)!["memory_bytes"]!["weights"]!;
+    }
+
+    [Fact]
     public void Published_figures_need_no_recipe()
     {
         Outcome outcome = worker.Run("", "plan", "--published");

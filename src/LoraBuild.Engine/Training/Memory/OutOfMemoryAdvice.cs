@@ -2,6 +2,7 @@
 using System.Globalization;
 using LoraBuild.Engine.Adapters;
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Quantization;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Engine.Training.Memory;
@@ -25,9 +26,9 @@ internal static class OutOfMemoryAdvice
             ways.Add(Text($"a document of {fittingLength:N0} tokens was tried and went through: template.max_length: {fittingLength}"));
         if (options is { GradientCheckpointing: true, ActivationOffloading: false })
             ways.Add("train.activation_offloading: true puts the kept inputs of layers into a file");
-        Tensor[] frozen = [.. model.LinearModules.Where(m => m != model.Head).Select(m => m.BaseMatrix.Plain).OfType<Tensor>().Where(w => !w.requires_grad)]; // quantising leaves the head as it is
-        if (frozen.Length > 0)
-            ways.Add(Text($"base.quantization: nf4 holds the linear weights of the layers in about {Megabytes(frozen.Sum(w => w.NumberOfElements) * BytesOfNf4Value)} MB in place of {Megabytes(frozen.Sum(w => w.NumberOfElements * w.element_size()))}"));
+        LinearLayer[] wide = [.. model.LinearModules.Where(m => m != model.Head && m.BaseMatrix is { Plain.requires_grad: false } or { Frozen: StoredWeight })]; // quantising leaves the head as it is
+        if (wide.Length > 0)
+            ways.Add(Text($"base.quantization: nf4 holds the linear weights of the layers in about {Megabytes(wide.Sum(m => m.InFeatures * m.OutFeatures) * BytesOfNf4Value)} MB in place of {Megabytes(wide.Sum(m => BytesOf(m.BaseMatrix)))}"));
         if (adapter is not null && adapter.Modules.Count > 0 && adapter.Modules.Max(m => m.Target.R) is int r and > ModestRank)
         {
             double bytes = adapter.Modules.Sum(m => m.A.NumberOfElements + m.B.NumberOfElements) * (double)BytesOfTrainedValue;
@@ -41,6 +42,8 @@ internal static class OutOfMemoryAdvice
             ? $"{asked}Everything that is known to need less is chosen already: a smaller model, a smaller template.max_length or more memory is left."
             : $"{asked}What needs less: {string.Join("; ", ways)}.";
     }
+
+    private static long BytesOf(LinearWeight weight) => weight.Plain is Tensor plain ? plain.NumberOfElements * plain.element_size() : weight.Frozen!.ByteCount;
 
     private static string Megabytes(double bytes) => (bytes / 1e6).ToString(bytes < 1e7 ? "F1" : "F0", CultureInfo.InvariantCulture);
 

@@ -50,10 +50,11 @@ struct Job {
     bool adds;
 };
 
-// Terms cut into blocks of nearly equal inner width, at multiples of 16 within a term.
+// Terms cut into blocks of nearly equal inner width, a multiple of 16.
 std::vector<std::vector<Segment>> blocks_of(at::ArrayRef<ProductTerm> terms) {
     int64_t total = 0;
     for (const ProductTerm& term : terms) total += term.inner;
+    if (total == 0) return std::vector<std::vector<Segment>>(1);  // sums of nothing
     const int64_t count = (total + kInner - 1) / kInner;
     const int64_t width = ((total + count - 1) / count + 15) / 16 * 16;
     std::vector<std::vector<Segment>> blocks;
@@ -396,7 +397,9 @@ void lorabuild::product(int64_t rows, int64_t columns, at::ArrayRef<ProductTerm>
 #endif
         multiply_narrow(job, row, row_end, column, column_end, scratch);
     };
-    const int64_t threads = at::in_parallel_region() || rows * columns * terms[0].inner < (1 << 16) ? 1 : at::get_num_threads();
+    int64_t inner = 0;
+    for (const ProductTerm& term : terms) inner += term.inner;
+    const int64_t threads = at::in_parallel_region() || rows * columns * inner < (1 << 16) ? 1 : at::get_num_threads();
     if (threads == 1) return part(0, rows, 0, columns);
     const int64_t across = column_parts(rows, columns, threads), down = threads / across;
     const int64_t width = (columns + across - 1) / across, step = (width + 31) / 32 * 32, height = (rows + down - 1) / down;

@@ -24,7 +24,8 @@ struct ProductTerm {
 };
 
 // c [rows, columns] = Σ terms, + c where it adds. An element is summed in the order of the terms and of their inner index, in blocks that depend on the
-// inner widths alone: neither the threads nor the other rows and columns change a bit of it.
+// inner widths alone: neither the threads nor the other rows and columns change a bit of it. Fewer than twelve rows with dense matrices alone are left to
+// the libraries of gemm.h, which sum in orders of their own.
 void product(int64_t rows, int64_t columns, at::ArrayRef<ProductTerm> terms, bool adds, float* c, int64_t c_stride);
 
 }  // namespace lorabuild

@@ -62,14 +62,14 @@ RightOperand right_of(Handle dense, FrozenWeight* frozen, bool is_transposed) {
         return right;
     }
     const at::Tensor& w = get(dense);
-    TORCH_CHECK(is_plain_float(w) && w.dim() == 2 && w.stride(1) == 1, "a product is with a matrix of fp32 in the processor's memory");
+    TORCH_CHECK(is_plain_float(w) && w.dim() == 2 && (w.stride(1) == 1 || w.size(1) == 1), "a product is with a matrix of fp32 in the processor's memory");
     right.data = w.data_ptr<float>();
     right.stride = w.stride(0);
     return right;
 }
 
 void check_rows(const at::Tensor& x, int64_t width, const char* what) {
-    TORCH_CHECK(is_plain_float(x) && x.dim() == 2 && x.stride(1) == 1 && x.size(1) == width, what, " ", x.sizes(), " of a product is not fp32 rows of ", width);
+    TORCH_CHECK(is_plain_float(x) && x.dim() == 2 && (x.stride(1) == 1 || width <= 1) && x.size(1) == width, what, " ", x.sizes(), " of a product is not fp32 rows of ", width);
 }
 
 }  // namespace

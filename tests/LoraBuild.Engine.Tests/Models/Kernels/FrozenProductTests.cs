@@ -97,5 +97,18 @@ public sealed class FrozenProductTests
         Assert.ThrowsAny<Exception>(() => FrozenProduct.Forward_(ones([rows, width]), ones([5, 8]), empty([resultRows, resultWidth])));
     }
 
+    [Theory]
+    [InlineData(3)]
+    [InlineData(40)]
+    public void A_product_over_no_inner_index_is_zero(int rows)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using TiledWeight tiled = TiledWeight.Stored(empty([20, 0], dtype: ScalarType.BFloat16));
+        Tensor y = full([rows, 20], float.NaN), z = full([rows, 20], float.NaN);
+        FrozenProduct.Forward_(empty([rows, 0]), tiled, y);
+        FrozenProduct.Forward_(empty([rows, 0]), empty([20, 0]), z);
+        Assert.All(y.data<float>().ToArray().Concat(z.data<float>().ToArray()), v => Assert.Equal(0f, v));
+    }
+
     private static Tensor Double(Tensor tensor) => tensor.to_type(ScalarType.Float64);
 }
