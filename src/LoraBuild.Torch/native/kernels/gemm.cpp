@@ -26,6 +26,7 @@ Sgemm find_onednn() {
 // ahead by up to 15% where the result is wide and long, oneDNN by 5 to 500% elsewhere. Small products go to oneDNN too: with its first product OpenBLAS
 // reserves 128 MB of address space, which a pass that was cut because memory is short must not be the first to need.
 bool prefers_onednn(int64_t rows, int64_t columns, int64_t inner, bool is_right_transposed) {
+    if (rows == 0 || columns == 0 || inner == 0) return false;  // which oneDNN refuses
     if (!is_right_transposed || columns <= 256 || rows * columns * inner < (1 << 20)) return true;
     return rows >= 192 && rows <= 768 && inner <= 1024 && columns <= 8192;
 }
