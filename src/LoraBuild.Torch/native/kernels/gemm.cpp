@@ -40,6 +40,10 @@ void lorabuild::gemm(int64_t rows, int64_t columns, int64_t inner, float alpha, 
         TORCH_CHECK(status == 0, "oneDNN's sgemm refused a product of ", rows, " × ", inner, " × ", columns);
         return;
     }
+    blas_gemm(rows, columns, inner, alpha, a, b, beta, c, c_stride);
+}
+
+void lorabuild::blas_gemm(int64_t rows, int64_t columns, int64_t inner, float alpha, Matrix a, Matrix b, float beta, float* c, int64_t c_stride) {
     const at::NoGradGuard no_grad;
     const auto view = [](const Matrix& m, int64_t height, int64_t width) {
         float* data = const_cast<float*>(m.data);

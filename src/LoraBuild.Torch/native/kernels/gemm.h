@@ -18,4 +18,7 @@ inline Matrix transposed(const at::Tensor& x) { return {x.data_ptr<float>(), x.s
 // c [rows, columns] = alpha · a · b + beta · c, with a [rows, inner] and b [inner, columns] after transposition. With beta 0 what stood in c does not matter.
 void gemm(int64_t rows, int64_t columns, int64_t inner, float alpha, Matrix a, Matrix b, float beta, float* c, int64_t c_stride);
 
+// The same by libtorch's BLAS, bit for bit what its tensor calls give.
+void blas_gemm(int64_t rows, int64_t columns, int64_t inner, float alpha, Matrix a, Matrix b, float beta, float* c, int64_t c_stride);
+
 }  // namespace lorabuild

@@ -384,7 +384,7 @@ void lorabuild::product(int64_t rows, int64_t columns, at::ArrayRef<ProductTerm>
     if (rows == 0 || columns == 0) return;
     if (rows < kLeastRows && std::all_of(terms.begin(), terms.end(), [](const ProductTerm& t) { return t.right.frozen == nullptr; })) {
         for (const ProductTerm& t : terms) {
-            gemm(rows, columns, t.inner, t.right.factor, {t.left, t.stride}, {t.right.data, t.right.stride, t.right.is_transposed}, adds ? 1 : 0, c, c_stride);
+            blas_gemm(rows, columns, t.inner, t.right.factor, {t.left, t.stride}, {t.right.data, t.right.stride, t.right.is_transposed}, adds ? 1 : 0, c, c_stride);
             adds = true;
         }
         return;
