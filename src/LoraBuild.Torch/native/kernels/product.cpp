@@ -42,7 +42,6 @@ struct Segment {
 };
 
 struct Job {
-    int64_t columns;
     float* c;
     int64_t c_stride;
     // What is summed before c is written, and whether c is read first.
@@ -389,7 +388,7 @@ void lorabuild::product(int64_t rows, int64_t columns, at::ArrayRef<ProductTerm>
         }
         return;
     }
-    const Job job{columns, c, c_stride, blocks_of(terms), adds};
+    const Job job{c, c_stride, blocks_of(terms), adds};
     const auto part = [&](int64_t row, int64_t row_end, int64_t column, int64_t column_end) {
         static thread_local const Scratch scratch;
 #if defined(__x86_64__) && defined(__GNUC__)
