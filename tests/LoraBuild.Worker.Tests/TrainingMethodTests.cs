@@ -138,6 +138,8 @@ public sealed class TrainingMethodTests : IDisposable
         foreach (string part in new[] { "norm", "embedding", "loss", "optimizer", "rest" })
             Assert.True((double)profile["parts"]![part]!["forward_seconds"]! > 0, part);
         Assert.True((double)profile["parts"]!["norm"]!["backward_seconds"]! > 0);
+        Assert.True((int)profile["evaluation"]!["count"]! > 0 && (double)profile["evaluation"]!["seconds"]! > 0);
+        Assert.Contains("evaluations, beside the steps", outcome.Output, StringComparison.Ordinal);
 
         Outcome again = worker.Run("", "train", "--profile", "--recipe", worker.In("recipe.yaml"), "--output", worker.In("out"));
         Assert.Equal(0, again.ExitCode);

@@ -302,6 +302,7 @@ public sealed class Trainer : IDisposable
             return true;
         try
         {
+            using var measured = StepClock.Evaluation();
             EvaluationResult start = steps.Evaluate(0, evaluation, cancellation);
             state = state with { StartEvaluation = start };
             observer.Evaluated(new EvaluationMetrics(0, plan.TotalSteps, start.Loss, start.Perplexity, start.Tokens, IsBest: false) { Preference = start.Preference });
@@ -316,6 +317,7 @@ public sealed class Trainer : IDisposable
     /// <summary>Counts an evaluation; one that is not finite shows that an update broke the model, and the run goes back.</summary>
     private void Evaluate(TokenDocuments documents, MetricsLog metrics, CancellationToken cancellation)
     {
+        using var measured = StepClock.Evaluation(); // and of what observers do with it
         EvaluationResult result = steps.Evaluate(state.Step, documents, cancellation);
         if (!double.IsFinite(result.Loss))
         {

@@ -25,6 +25,12 @@ public enum ProfilePart
 
     /// <summary>What else a step does: additions of the residual stream and of gradients, the graph, preparing batches.</summary>
     Rest,
+
+    /// <summary>Whole steps, which the parts before add up to: measured around one, its calls are counted here and for <see cref="Rest"/>.</summary>
+    Step,
+
+    /// <summary>Evaluations, which are no part of a step: as a whole, whatever kernels they call.</summary>
+    Evaluation,
 }
 
 /// <param name="Part">Which.</param>
@@ -32,10 +38,10 @@ public enum ProfilePart
 /// <param name="Backward">Time in backward passes.</param>
 public sealed record PartTime(ProfilePart Part, TimeSpan Forward, TimeSpan Backward, long ForwardCalls, long BackwardCalls);
 
-/// <summary>Counters of the whole process.</summary>
+/// <summary>Counters of the whole process. A kernel counts while a step is measured, and outside of one not.</summary>
 public static class KernelProfile
 {
-    private const int Parts = (int)ProfilePart.Rest + 1;
+    private const int Parts = (int)ProfilePart.Evaluation + 1;
 
     private static volatile bool _isEnabled;
 

@@ -59,6 +59,16 @@ internal sealed class TrainingProfile
         }
 
         table.AddRow("all", Milliseconds(profile.Parts.Sum(p => p.Forward), profile), Milliseconds(profile.Parts.Sum(p => p.Backward), profile), "100 %", "");
+        if (profile.Evaluations > 0)
+        {
+            table.AddRow(
+                "evaluations, beside the steps",
+                Milliseconds(profile.EvaluationSeconds, profile),
+                "",
+                string.Create(CultureInfo.InvariantCulture, $"+ {100 * profile.EvaluationSeconds / profile.Seconds:F1} %"),
+                "");
+        }
+
         return table;
     }
 
@@ -74,5 +84,6 @@ internal sealed class TrainingProfile
             ["backward_seconds"] = p.Backward,
             ["calls"] = p.Calls,
         }))),
+        ["evaluation"] = new JsonObject { ["count"] = profile.Evaluations, ["seconds"] = profile.EvaluationSeconds },
     };
 }

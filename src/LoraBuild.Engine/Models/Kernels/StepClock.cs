@@ -9,7 +9,10 @@ namespace LoraBuild.Engine.Models.Kernels;
 internal static class StepClock
 {
 #if NATIVE_KERNELS
-    public static KernelProfile.Measurement Step() => KernelProfile.Measure(ProfilePart.Rest);
+    public static KernelProfile.Measurement Step() => KernelProfile.Measure(ProfilePart.Step);
+
+    /// <summary>Kernels called meanwhile are no part of a step.</summary>
+    public static KernelProfile.Measurement Evaluation() => KernelProfile.Measure(ProfilePart.Evaluation);
 
     public static KernelProfile.Measurement Embedding() => KernelProfile.Measure(ProfilePart.Embedding);
 
@@ -18,6 +21,8 @@ internal static class StepClock
     public static KernelProfile.Measurement Optimizer() => KernelProfile.Measure(ProfilePart.Optimizer);
 #else
     public static IDisposable? Step() => null;
+
+    public static IDisposable? Evaluation() => null;
 
     public static IDisposable? Embedding() => null;
 

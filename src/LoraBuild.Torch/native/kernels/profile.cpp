@@ -4,6 +4,7 @@
 namespace lorabuild {
 
 std::atomic<bool> profile_enabled{false};
+std::atomic<int> running_steps{0};
 PartTimes part_times;
 thread_local Timed* Timed::current = nullptr;
 
