@@ -14,6 +14,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 #endif
 
@@ -32,7 +33,9 @@ size_t whole_pages(size_t bytes) { return (bytes + kPageBytes - 1) / kPageBytes 
 struct Blocks {
     std::mutex lock;
     std::unordered_map<void*, size_t> used;
-    std::multimap<size_t, char*> kept;
+    // Free blocks by their place, so that neighbours become one again, and by their length.
+    std::map<char*, size_t> kept;
+    std::set<std::pair<size_t, char*>> by_length;
     size_t live = 0, most_live = 0, reserved = 0;
 
     // Null: the system has no more.
@@ -62,7 +65,7 @@ struct Blocks {
         const auto found = used.find(block);
         if (found == used.end()) return false;
         live -= found->second;
-        kept.emplace(found->second, static_cast<char*>(block));
+        keep(static_cast<char*>(block), found->second);
         used.erase(found);
         return true;
     }
@@ -75,30 +78,57 @@ struct Blocks {
     }
 
 private:
+    // One more free block, together with the free ones that it touches.
+    void keep(char* block, size_t size) {
+        const auto after = kept.lower_bound(block);
+        if (after != kept.end() && after->first == block + size) {
+            size += after->second;
+            by_length.erase({after->second, after->first});
+            kept.erase(after);
+        }
+        const auto next = kept.lower_bound(block);
+        if (next != kept.begin()) {
+            const auto before = std::prev(next);
+            if (before->first + before->second == block) {
+                block = before->first;
+                size += before->second;
+                by_length.erase({before->second, before->first});
+                kept.erase(before);
+            }
+        }
+        kept.emplace(block, size);
+        by_length.emplace(size, block);
+    }
+
+    // Of the free blocks, no longer one of them.
+    std::pair<size_t, char*> lift(std::set<std::pair<size_t, char*>>::iterator place) {
+        const std::pair<size_t, char*> block = *place;
+        by_length.erase(place);
+        kept.erase(block.second);
+        return block;
+    }
+
     // A block that is a little too long is given whole, and `size` says so: a rest shorter than any request would be of no use.
     char* reuse(size_t& size) {
-        const auto larger = kept.lower_bound(size);
-        if (larger != kept.end()) {
-            const auto [whole, block] = *larger;
-            kept.erase(larger);
-            if (whole - size >= kLeastBytes) kept.emplace(whole - size, block + size);
+        const auto larger = by_length.lower_bound({size, nullptr});
+        if (larger != by_length.end()) {
+            const auto [whole, block] = lift(larger);
+            if (whole - size >= kLeastBytes) keep(block + size, whole - size);
             else size = whole;
             return block;
         }
         if (kept.empty()) return nullptr;
         // The longest that is too short: its pages are there already, only the rest comes new.
-        const auto longest = std::prev(kept.end());
-        const auto [part, block] = *longest;
-        kept.erase(longest);
+        const auto [part, block] = lift(std::prev(by_length.end()));
         make_room(size - part);
         void* moved = mremap(block, part, size, MREMAP_MAYMOVE);
         if (moved == MAP_FAILED) {
-            kept.emplace(part, block);
+            keep(block, part);
             return nullptr;
         }
         reserved += size - part;
         if (!has_spare()) {
-            kept.emplace(size, static_cast<char*>(moved));
+            keep(static_cast<char*>(moved), size);
             return nullptr;
         }
         return static_cast<char*>(moved);
@@ -134,12 +164,10 @@ private:
     // Returns kept memory to the system, the longest blocks first.
     void drop(size_t bytes) {
         while (bytes > 0 && !kept.empty()) {
-            const auto longest = std::prev(kept.end());
-            const auto [size, block] = *longest;
+            const auto [size, block] = lift(std::prev(by_length.end()));
             const size_t part = std::min(size, bytes);
-            kept.erase(longest);
             munmap(block + (size - part), part);
-            if (part < size) kept.emplace(size - part, block);
+            if (part < size) keep(block, size - part);
             reserved -= part;
             bytes -= part;
         }

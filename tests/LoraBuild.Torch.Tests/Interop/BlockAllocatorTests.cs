@@ -56,6 +56,21 @@ public sealed class BlockAllocatorTests
     }
 
     [Fact]
+    public void Neighbours_that_are_freed_are_one_block_again_whose_pages_need_not_come_from_the_system()
+    {
+        const int half = 3 << 20;
+        using (Tensor whole = full([2 * half], 7f))
+            _ = whole.NumberOfElements;
+        // Carved from the same block, and freed without having been written.
+        using (Tensor left = empty([half]))
+        using (Tensor right = empty([half]))
+            _ = right.NumberOfElements;
+        using Tensor again = empty([2 * half]);
+        using Tensor smallest = again.min();
+        Assert.Equal(7f, smallest.item<float>()); // a new page would be 0
+    }
+
+    [Fact]
     public void A_request_that_is_refused_was_never_alive()
     {
         long before = NativeRuntime.TensorBytes.MostLive;
