@@ -344,7 +344,10 @@ LB_INLINE void multiply_part(const Job& job, int64_t row, int64_t row_end, int64
             int64_t i = row;
             for (; i + Tile::rows <= row_end; i += Tile::rows) multiply_group<Tile, Tile::rows>(packed, i);
             for (; i + 4 <= row_end; i += 4) multiply_group<Tile, 4>(packed, i);
-            for (; i < row_end; i++) multiply_group<Tile, 1>(packed, i);
+            // Rows in one tile: a tile of one takes as long as one of four, the time until a sum can be added to again.
+            if (row_end - i == 3) multiply_group<Tile, 3>(packed, i);
+            else if (row_end - i == 2) multiply_group<Tile, 2>(packed, i);
+            else if (row_end - i == 1) multiply_group<Tile, 1>(packed, i);
         }
     }
 }
