@@ -19,7 +19,7 @@ switch (args)
             Console.Error);
     case ["train-step", ..]:
         ModelShape shape = ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name);
-        TrainStepResult result = TrainStepBenchmark.Run(shape, args.Contains("--ragged"), Number("--steps", 7), threads, !args.Contains("--without-sgemm"), args.Contains("--wide"));
+        TrainStepResult result = TrainStepBenchmark.Run(shape, args.Contains("--ragged"), Number("--steps", 7), threads, !args.Contains("--without-sgemm"), args.Contains("--wide"), Number("--dropout-percent", 0));
         if (args.Contains("--json"))
             Console.Out.WriteLine(JsonSerializer.Serialize(result, GoalsBenchmark.Json));
         else
@@ -62,7 +62,7 @@ switch (args)
         return MergeBenchmark.Run(Number("--megabytes", 2000), Text("--directory") ?? Path.GetTempPath(), Console.Out);
     default:
         Console.Error.WriteLine("usage: goals [--steps N] [--threads N] [--directory DIR]");
-        Console.Error.WriteLine("       train-step [--shape NAME] [--ragged] [--steps N] [--threads N] [--without-sgemm] [--wide] [--json]");
+        Console.Error.WriteLine("       train-step [--shape NAME] [--ragged] [--steps N] [--threads N] [--without-sgemm] [--wide] [--dropout-percent N] [--json]");
         Console.Error.WriteLine("       train-step --device cuda|cpu [--shape qwen2.5-0.5b|qwen2.5-7b|llama-3.1-8b] [--dtype bfloat16|float32] [--weights plain|nf4|int8] [--documents N] [--ragged | --length N] [--steps N] [--buffer-mb N] [--json]");
         Console.Error.WriteLine("       roofline [--shape NAME] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       optimizer [--threads N]");

@@ -25,7 +25,8 @@ internal static class TrainStepBenchmark
     /// <param name="steps">Measured steps; one more comes first and is not counted.</param>
     /// <param name="measuresGemm">Beside each step; without it the peak is the trainer's alone.</param>
     /// <param name="isWide">fp32 weights; else those of a bf16 file, as the models of these shapes are published.</param>
-    public static TrainStepResult Run(ModelShape shape, bool isRagged, int steps, int threads, bool measuresGemm = true, bool isWide = false)
+    /// <param name="dropoutPercent">lora_dropout.</param>
+    public static TrainStepResult Run(ModelShape shape, bool isRagged, int steps, int threads, bool measuresGemm = true, bool isWide = false, int dropoutPercent = 0)
     {
         set_num_threads(threads);
         int[] lengths = isRagged ? RaggedLengths()[..((steps + 1) * DocumentsOfStep)] : [.. Enumerable.Repeat(FixedLength, (steps + 1) * DocumentsOfStep)];
@@ -37,7 +38,7 @@ internal static class TrainStepBenchmark
             else
                 GoalsBenchmark.Child(["write-model", "--shape", shape.Name, "--directory", directory.FullName]); // whose peak is not this process's
             using CausalLM model = CausalLM.Load(directory.FullName, new LoadOptions { RandomWeights = isWide, HoldsStoredType = true, Seed = 1 });
-            using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = ModelShape.Rank, LoraAlpha = ModelShape.Rank, LoraDropout = 0, TargetModules = ModelShape.Adapted, Seed = 1 });
+            using LoraAdapter adapter = LoraAdapter.Attach(model, new LoraOptions { R = ModelShape.Rank, LoraAlpha = ModelShape.Rank, LoraDropout = dropoutPercent / 100.0, TargetModules = ModelShape.Adapted, Seed = 1 });
             TrainOptions options = new() { MaxSteps = steps + 1, BatchSize = DocumentsOfStep, Shuffle = false, LearningRate = 1e-4, Resume = false };
             using Observer observer = new(shape, lengths, measuresGemm);
             Trainer.Run(model, adapter, Documents(shape, lengths), null, options, Path.Combine(directory.FullName, "out"), observer);

@@ -14,7 +14,6 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     private readonly AdapterSwitch shared;
     private readonly double dropout;
     private readonly int index;
-    private readonly Generator? generator;
     private Tensor? squaredNorms; // [out]: ‖W‖² of each row, the frozen part of n²
 
     /// <param name="target">Path, r and s.</param>
@@ -34,7 +33,6 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         this.dropout = dropout;
         this.index = index;
         this.shared = shared;
-        generator = dropout > 0 ? new Generator(0, CPU) : null;
     }
 
     public AdapterTarget Target { get; }
@@ -56,15 +54,12 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     /// <inheritdoc/>
     public (Tensor A, Tensor B, double Scaling)? LowRank => Magnitude is null && Start is null ? (A, B, Scaling) : null;
 
-    /// <inheritdoc/>
-    public double DropoutFactor => 1 / (1 - dropout);
-
     private float Scaling => (float)Target.Scaling;
 
     /// <inheritdoc/>
     public Tensor Forward(Tensor x, LinearWeight weight, Tensor? bias)
     {
-        using Tensor? mask = DropoutMask(x.shape, x.dtype, x.device);
+        using Tensor? mask = Dropout(x.shape[0], x.shape[1])?.Mask(x.shape[0], x.shape[1], x.dtype, x.device);
         using Tensor? dropped = mask is null ? null : x.mul(mask);
         if (Magnitude is not null)
             return ForwardDora(x, dropped, weight, bias);
@@ -103,38 +98,14 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
     }
 
     /// <inheritdoc/>
-    public Tensor? DropoutMask(long[] shape, ScalarType type, Device device)
-    {
-        if (generator is null || shared.Dropout is not { } randomness || !is_grad_enabled())
-            return null;
-#if NATIVE_KERNELS
-        if (device.type == TorchSharp.DeviceType.CUDA)
-        {
-            // Drawn where it is used: a mask of the processor would have to travel at every step.
-            Tensor mask = empty(shape, dtype: type, device: device);
-            if (LoraBuild.Torch.Kernels.CudaKernels.Fit(mask))
-            {
-                randomness.Fill(mask, (part, first, seed) => LoraBuild.Torch.Kernels.CudaKernels.FillDropoutMask(part, Mix(seed, index), first, 1 - dropout));
-                return mask;
-            }
-
-            mask.Dispose();
-        }
-#endif
-        using Tensor kept = randomness.Draw(shape[0], shape[1], (block, seed) =>
-        {
-            generator.manual_seed(Mix(seed, index));
-            block.bernoulli_(1 - dropout, generator).div_(1 - dropout);
-        });
-        return TensorTypes.Converted(kept, type, device);
-    }
+    public DropoutDraw? Dropout(long rows, long width) =>
+        dropout > 0 && shared.Dropout is { } randomness && is_grad_enabled() ? new DropoutDraw(1 - dropout, randomness.Elements(rows, width, seed => Mix(seed, index))) : null;
 
     public void Dispose()
     {
         A.Dispose();
         B.Dispose();
         Magnitude?.Dispose();
-        generator?.Dispose();
         squaredNorms?.Dispose();
         Start?.A.Dispose();
         Start?.B.Dispose();
@@ -210,12 +181,6 @@ public sealed class LoraLinear : ILinearAdapter, IDisposable
         return y;
     }
 
-    // SplitMix64 (Steele et al. 2014): neighbouring seeds and modules get unrelated streams.
-    private static long Mix(long seed, int index)
-    {
-        ulong z = unchecked((ulong)seed + ((ulong)(index + 1) * 0x9E3779B97F4A7C15UL));
-        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL);
-        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EBUL);
-        return unchecked((long)((z ^ (z >> 31)) & long.MaxValue));
-    }
+    // Neighbouring seeds and modules get unrelated streams.
+    private static long Mix(long seed, int index) => (long)(SplitMix64.Number((ulong)seed, (ulong)index) & long.MaxValue);
 }

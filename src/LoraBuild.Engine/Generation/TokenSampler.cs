@@ -1,4 +1,6 @@
 // Chooses the next token from its logits.
+using LoraBuild.Engine.Models;
+
 namespace LoraBuild.Engine.Generation;
 
 /// <summary>Greedy, or temperature and top-p sampling. The same seed gives the same choices for the same logits.</summary>
@@ -52,13 +54,6 @@ internal sealed class TokenSampler(double temperature, double topP, long seed)
         return order[count - 1];
     }
 
-    // SplitMix64 (Steele et al. 2014), 53 bits in [0, 1).
-    private double NextUnit()
-    {
-        state = unchecked(state + 0x9E3779B97F4A7C15UL);
-        ulong z = state;
-        z = unchecked((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9UL);
-        z = unchecked((z ^ (z >> 27)) * 0x94D049BB133111EBUL);
-        return ((z ^ (z >> 31)) >> 11) * (1.0 / (1UL << 53));
-    }
+    // 53 bits in [0, 1).
+    private double NextUnit() => (SplitMix64.Next(ref state) >> 11) * (1.0 / (1UL << 53));
 }

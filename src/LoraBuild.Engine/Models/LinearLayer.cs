@@ -19,11 +19,10 @@ public interface ILinearAdapter
     /// <summary>A [r, in], B [out, r] and s where <see cref="Forward"/> is W x + b + s · B(A drop(x)) and nothing more; null: it is something else.</summary>
     (Tensor A, Tensor B, double Scaling)? LowRank => null;
 
-    /// <summary>The mask's value at inputs that are kept, 1 / (1 − p).</summary>
-    double DropoutFactor => 1;
-
-    /// <returns>The mask that drops inputs of A now, [P, in], the same whenever seed and shape are the same; null: nothing is dropped.</returns>
-    Tensor? DropoutMask(long[] shape, ScalarType type, Device device) => null;
+    /// <param name="rows">P.</param>
+    /// <param name="width">in.</param>
+    /// <returns>What drops inputs of A now, the same whenever seed and shape are the same; null: nothing is dropped.</returns>
+    DropoutDraw? Dropout(long rows, long width) => null;
 }
 
 /// <summary>y = x Wᵀ + b.</summary>

@@ -19,19 +19,13 @@ internal sealed class RowRandomness(IReadOnlyList<BlockRows>? rows, Func<int, lo
     /// <summary>Every pass is a block of its own with this seed.</summary>
     public static RowRandomness Of(long seed) => new(null, _ => seed);
 
-    /// <summary>The same where element i of a block can be written by itself, on any device.</summary>
-    /// <param name="target">[rows of the pass, width], dense; written.</param>
-    /// <param name="fill">Writes rows of a block: a dense piece, the place of its first element in the block, the block's seed.</param>
-    public void Fill(Tensor target, Action<Tensor, long, long> fill)
-    {
-        long place = 0;
-        foreach (BlockRows part in rows ?? [new BlockRows(0, (int)target.shape[0], 0, (int)target.shape[0])])
-        {
-            using Tensor piece = target.narrow(0, place, part.Count);
-            fill(piece, part.Start * target.shape[1], seedOf(part.Block));
-            place += part.Count;
-        }
-    }
+    /// <summary>The same where element i of a block follows from its seed and i: nothing is drawn, and a pass does not cost what whole blocks would.</summary>
+    /// <param name="rowCount">Rows of the pass.</param>
+    /// <param name="seedOfBlock">From the block's seed to that of the numbers.</param>
+    public IReadOnlyList<SeededElements> Elements(long rowCount, long width, Func<long, long> seedOfBlock) =>
+        rows is null
+            ? [new SeededElements(seedOfBlock(seedOf(0)), 0, rowCount * width)]
+            : [.. rows.Select(part => new SeededElements(seedOfBlock(seedOf(part.Block)), part.Start * width, part.Count * width))];
 
     /// <param name="rowCount">Rows of the pass.</param>
     /// <param name="fill">Writes random numbers into a whole block [rows, width] from a seed.</param>

@@ -83,9 +83,7 @@ public sealed class LayerActivations
         }
         else if (adapted.Length > 0 && question.HasFusedProducts)
         {
-            kept.Add(adapted.Sum(m => ranks[m.Name]));
-            if (isDropped)
-                kept.AddRange(adapted.Select(_ => (double)width / question.ComputeBytes)); // a mask of bytes
+            kept.Add(adapted.Sum(m => ranks[m.Name])); // of dropout nothing: what is dropped is drawn again
         }
         else if (kernels.CopiesAdapterInputs)
         {

@@ -1,5 +1,6 @@
 // Random numbers that are the same on every machine and .NET version: xoshiro256** seeded through SplitMix64.
 using System.Numerics;
+using LoraBuild.Engine.Models;
 
 namespace LoraBuild.Engine.Training;
 
@@ -13,10 +14,10 @@ public sealed class DeterministicRandom
 
     public DeterministicRandom(ulong seed)
     {
-        s0 = SplitMix(ref seed);
-        s1 = SplitMix(ref seed);
-        s2 = SplitMix(ref seed);
-        s3 = SplitMix(ref seed);
+        s0 = SplitMix64.Next(ref seed);
+        s1 = SplitMix64.Next(ref seed);
+        s2 = SplitMix64.Next(ref seed);
+        s3 = SplitMix64.Next(ref seed);
     }
 
     public ulong NextUInt64()
@@ -63,18 +64,9 @@ public sealed class DeterministicRandom
         foreach (long part in parts)
         {
             state ^= (ulong)part;
-            state = SplitMix(ref state);
+            state = SplitMix64.Next(ref state);
         }
 
         return (long)(state >> 1);
-    }
-
-    // SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
-    private static ulong SplitMix(ref ulong state)
-    {
-        ulong z = state += 0x9e3779b97f4a7c15UL;
-        z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9UL;
-        z = (z ^ (z >> 27)) * 0x94d049bb133111ebUL;
-        return z ^ (z >> 31);
     }
 }

@@ -1,5 +1,6 @@
 // Arguments of the fused linear layers as the native side reads them.
 using System.Runtime.InteropServices;
+using LoraBuild.Torch.Kernels;
 
 namespace LoraBuild.Torch.Native;
 
@@ -15,14 +16,15 @@ internal struct NativeLinearInput
 }
 
 [StructLayout(LayoutKind.Sequential)]
-internal struct NativeLinear
+internal unsafe struct NativeLinear
 {
     public nint Weight;
     public nint Frozen;
     public nint Bias;
     public nint A;
     public nint B;
-    public nint Mask;
+    public SeededRun* Drops;
+    public long DropCount;
     public double Scaling;
-    public double Kept;
+    public double Keep;
 }

@@ -43,19 +43,24 @@ public static class FusedKernels
             Kind = (long)input.Kind, X = Raw(input.X), Second = Raw(input.Second), Eps = input.Eps, Offset = input.Offset, Function = (long)input.Function,
         };
         NativeLinear[] parts = new NativeLinear[terms.Count];
-        for (int i = 0; i < parts.Length; i++)
-        {
-            FusedLinear term = terms[i];
-            parts[i] = new()
-            {
-                Weight = Raw(term.Weight), Frozen = term.Frozen?.Handle.DangerousGetHandle() ?? 0, Bias = Raw(term.Bias), A = Raw(term.A), B = Raw(term.B), Mask = Raw(term.Mask), Scaling = term.Scaling, Kept = term.MaskFactor,
-            };
-        }
-
+        SeededRun[] drops = [.. terms.SelectMany(t => t.Drops ?? [])];
         nint[] results = new nint[parts.Length];
+        fixed (SeededRun* firstDrop = drops)
         fixed (NativeLinear* first = parts)
         fixed (nint* outputs = results)
         {
+            SeededRun* drop = firstDrop;
+            for (int i = 0; i < parts.Length; i++)
+            {
+                FusedLinear term = terms[i];
+                parts[i] = new()
+                {
+                    Weight = Raw(term.Weight), Frozen = term.Frozen?.Handle.DangerousGetHandle() ?? 0, Bias = Raw(term.Bias), A = Raw(term.A), B = Raw(term.B), Drops = drop,
+                    DropCount = term.Drops?.Length ?? 0, Scaling = term.Scaling, Keep = term.Keep,
+                };
+                drop += parts[i].DropCount;
+            }
+
             NativeCall.Check(NativeMethods.lb_linear_group(&native, first, parts.Length, outputs));
         }
 

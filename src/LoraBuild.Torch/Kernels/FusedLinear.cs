@@ -1,4 +1,5 @@
 // What the fused linear layers are given.
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace LoraBuild.Torch.Kernels;
@@ -37,14 +38,21 @@ public enum FusedInputKind
 /// <param name="Function">Of a gate.</param>
 public sealed record FusedInput(FusedInputKind Kind, Tensor X, Tensor Second = null, double Eps = 0, double Offset = 0, GateFunction Function = GateFunction.Silu);
 
+/// <summary>Elements beside each other whose random numbers come from one seed; in the layout of the native side.</summary>
+/// <param name="Seed">Of the sequence.</param>
+/// <param name="First">Place of the first element in it.</param>
+/// <param name="Count">How many.</param>
+[StructLayout(LayoutKind.Sequential)]
+public readonly record struct SeededRun(long Seed, long First, long Count);
+
 /// <summary>One of several linear layers over the same input.</summary>
 /// <param name="Weight">[out, in], frozen; null: <paramref name="Frozen"/> is the weight.</param>
 /// <param name="Bias">[out], or null; may be trained.</param>
 /// <param name="A">[r, in], or null: no adapter.</param>
 /// <param name="B">[out, r].</param>
 /// <param name="Scaling">s.</param>
-/// <param name="Mask">[rows, in], 0 or <paramref name="MaskFactor"/>: what the input of A is multiplied with; null: nothing is dropped.</param>
-/// <param name="MaskFactor">1 / (1 − p).</param>
+/// <param name="Drops">Where the random numbers of dropout on the input of A come from, [rows, in] from its first element to its last; null: nothing is dropped.</param>
+/// <param name="Keep">1 − p.</param>
 /// <param name="Frozen">A weight that is no fp32 tensor, and whose products are not rounded; null: <paramref name="Weight"/> is the weight.</param>
 public sealed record FusedLinear(
-    Tensor Weight, Tensor Bias = null, Tensor A = null, Tensor B = null, double Scaling = 0, Tensor Mask = null, double MaskFactor = 1, TiledWeight Frozen = null);
+    Tensor Weight, Tensor Bias = null, Tensor A = null, Tensor B = null, double Scaling = 0, SeededRun[] Drops = null, double Keep = 1, TiledWeight Frozen = null);

@@ -44,29 +44,22 @@ internal static class LinearGroup
 
         long width = layers[0].InFeatures;
         FusedLinear[] terms = new FusedLinear[layers.Length];
-        try
-        {
-            for (int i = 0; i < layers.Length; i++)
-                terms[i] = Term(layers[i], input.Rows, width, input.X.device);
-            return FusedKernels.Linears(Described(input), terms);
-        }
-        finally
-        {
-            foreach (FusedLinear? term in terms)
-                term?.Mask?.Dispose();
-        }
+        for (int i = 0; i < layers.Length; i++)
+            terms[i] = Term(layers[i], input.Rows, width);
+        return FusedKernels.Linears(Described(input), terms);
     }
 
     private static bool Fits(LinearWeight weight) =>
         weight.Plain is Tensor plain ? !plain.requires_grad && FusedKernels.Fit(plain) : weight.Frozen!.Native is { IsRounded: false };
 
-    private static FusedLinear Term(LinearLayer layer, long rows, long width, Device device)
+    private static FusedLinear Term(LinearLayer layer, long rows, long width)
     {
         LinearWeight weight = layer.Matrix;
         FusedLinear plain = new(weight.Plain!, layer.Bias!, Frozen: weight.Frozen?.Native!);
         if (layer.ActiveAdapter is not { } adapter || adapter.LowRank is not (Tensor a, Tensor b, double scaling))
             return plain;
-        return plain with { A = a, B = b, Scaling = scaling, Mask = adapter.DropoutMask([rows, width], ScalarType.Float32, device)!, MaskFactor = adapter.DropoutFactor };
+        FusedLinear adapted = plain with { A = a, B = b, Scaling = scaling };
+        return adapter.Dropout(rows, width) is { } dropout ? adapted with { Keep = dropout.Keep, Drops = [.. dropout.Runs.Select(r => new SeededRun(r.Seed, r.First, r.Count))] } : adapted;
     }
 
     private static FusedInput Described(LinearInput input) => input.Kind switch

@@ -1,6 +1,7 @@
 // Linear layers over one input as one function: y_i = n W_iᵀ + b_i + s_i · (drop_i(n) A_iᵀ) B_iᵀ, where n is the input itself, its RMSNorm, or act(gate) · up.
-// Saved are what n is made of and the low-rank products, never n where it can be made again, and of frozen layers nothing but a reference to the weight.
+// Saved are what n is made of and the low-rank products, never n where it can be made again, no mask of dropout, and of frozen layers nothing but a reference to the weight.
 // Backward adds up all input gradients in one buffer. Frozen weights get none. (LoRA: Hu et al. 2021.)
+#include "dropout.h"
 #include "gemm.h"
 #include "product.h"
 #include "rows.h"
@@ -18,16 +19,17 @@ namespace {
 // As LinearInput in C#.
 enum class Input : int64_t { plain, norm, gated, gated_halves };
 
-// As NativeLinear in C#; handles that are null are not there. mask is what multiplies the input of A: 0 or 1 / (1 − p).
+// As NativeLinear in C#; handles that are null are not there.
 struct LinearPart {
     Handle weight;  // [out, in]; null: `frozen` is the weight
     FrozenWeight* frozen;
     Handle bias;    // [out]
     Handle a;       // [r, in]
     Handle b;       // [out, r]
-    Handle mask;    // [rows, in]
+    const SeededRun* drops;  // of the input of A [rows, in]
+    int64_t drop_count;      // 0: nothing is dropped
     double scaling;
-    double kept;    // 1 / (1 − p)
+    double keep;             // 1 − p
 };
 
 // As NativeLinearInput in C#.
@@ -42,12 +44,13 @@ struct LinearInput {
 
 // Where the tensors of a layer stand among the arguments, and what of it the gradient needs to know; −1: not there.
 struct Place {
-    int64_t weight = -1, bias = -1, a = -1, b = -1, mask = -1;
+    int64_t weight = -1, bias = -1, a = -1, b = -1;
     int64_t rank_begin = 0, rank = 0;
-    double scaling = 0, kept = 1;
+    double scaling = 0;
+    Dropout dropout{1, {}};
     WeightPointer frozen;  // where the weight is no tensor
     bool has_adapter() const { return a >= 0; }
-    bool is_dropped() const { return mask >= 0; }
+    bool is_dropped() const { return !dropout.runs.empty(); }
 };
 
 struct Layout {
@@ -56,7 +59,7 @@ struct Layout {
     float eps = 0, offset = 0;
     bool has_second = false;
     int64_t ranks = 0;       // Σ r
-    bool is_stacked = false;  // no masks: all A are one product
+    bool is_stacked = false;  // nothing is dropped: all A are one product
     std::vector<Place> places;
 };
 
@@ -65,8 +68,9 @@ void store(AutogradContext* context, const Layout& layout) {
     std::vector<int64_t> numbers{static_cast<int64_t>(layout.kind), static_cast<int64_t>(layout.act), layout.has_second, layout.ranks, layout.is_stacked};
     std::vector<double> reals{layout.eps, layout.offset};
     for (const Place& p : layout.places) {
-        numbers.insert(numbers.end(), {p.weight, p.bias, p.a, p.b, p.mask, p.rank_begin, p.rank});
-        reals.insert(reals.end(), {p.scaling, p.kept});
+        numbers.insert(numbers.end(), {p.weight, p.bias, p.a, p.b, p.rank_begin, p.rank, static_cast<int64_t>(p.dropout.runs.size())});
+        for (const SeededRun& run : p.dropout.runs) numbers.insert(numbers.end(), {run.seed, run.first, run.count});
+        reals.insert(reals.end(), {p.scaling, p.dropout.keep});
     }
     for (size_t i = 0; i < layout.places.size(); i++)
         if (layout.places[i].frozen) context->saved_data["frozen" + std::to_string(i)] = c10::IValue::make_capsule(layout.places[i].frozen);
@@ -85,8 +89,10 @@ Layout restore(AutogradContext* context) {
     layout.is_stacked = numbers[4] != 0;
     layout.eps = static_cast<float>(reals[0]);
     layout.offset = static_cast<float>(reals[1]);
-    for (size_t i = 5, k = 2; i < numbers.size(); i += 7, k += 2) {
-        Place place{numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], numbers[i + 5], numbers[i + 6], reals[k], reals[k + 1], {}};
+    for (size_t i = 5, k = 2; i < numbers.size(); k += 2) {
+        Place place{numbers[i], numbers[i + 1], numbers[i + 2], numbers[i + 3], numbers[i + 4], numbers[i + 5], reals[k], {reals[k + 1], {}}, {}};
+        const size_t end = i + 7 + 3 * static_cast<size_t>(numbers[i + 6]);
+        for (i += 7; i < end; i += 3) place.dropout.runs.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});
         const auto frozen = context->saved_data.find("frozen" + std::to_string(layout.places.size()));
         if (frozen != context->saved_data.end()) place.frozen = c10::static_intrusive_pointer_cast<FrozenWeight>(frozen->second.toCapsule());
         layout.places.push_back(std::move(place));
@@ -143,6 +149,14 @@ RightOperand weight_of(const variable_list& tensors, const Place& p, bool is_tra
     return p.frozen ? RightOperand{nullptr, 0, p.frozen.get(), is_transposed, 1} : dense(at_place(tensors, p.weight), is_transposed);
 }
 
+// What A of a layer reads; n is dense.
+at::Tensor dropped_of(const Place& p, const at::Tensor& n) {
+    if (!p.is_dropped()) return n;
+    at::Tensor result = at::empty(n.sizes(), n.options());
+    drop(p.dropout, n.data_ptr<float>(), result.data_ptr<float>());
+    return result;
+}
+
 ProductTerm term(const at::Tensor& left, const RightOperand& right) { return {left.data_ptr<float>(), left.stride(0), left.size(1), right}; }
 
 // The products below read and write by these shapes alone.
@@ -167,7 +181,9 @@ void check(const Layout& layout, const variable_list& tensors) {
         if (!p.has_adapter()) continue;
         const at::Tensor &a = at_place(tensors, p.a), &b = at_place(tensors, p.b);
         TORCH_CHECK(a.dim() == 2 && a.size(1) == in && b.dim() == 2 && b.size(0) == out && b.size(1) == a.size(0), "an adapter ", a.sizes(), ", ", b.sizes(), " on a weight [", out, ", ", in, "]");
-        TORCH_CHECK(!p.is_dropped() || at_place(tensors, p.mask).sizes() == at::IntArrayRef({rows, in}), "a mask [", rows, ", ", in, "] is needed");
+        int64_t dropped = 0;
+        for (const SeededRun& run : p.dropout.runs) dropped += run.count;
+        TORCH_CHECK(!p.is_dropped() || dropped == rows * in, "dropout of ", dropped, " numbers on an input [", rows, ", ", in, "]");
     }
 }
 
@@ -195,7 +211,7 @@ struct LinearGroup final : torch::autograd::Function<LinearGroup> {
             } else {
                 for (const Place& p : layout.places) {
                     if (!p.has_adapter()) continue;
-                    const at::Tensor dropped = p.is_dropped() ? n.mul(at_place(tensors, p.mask)) : n;
+                    const at::Tensor dropped = dropped_of(p, n);
                     gemm(rows, p.rank, in, 1, matrix(dropped), transposed(at_place(tensors, p.a)), 0, out + p.rank_begin, layout.ranks);
                 }
             }
@@ -247,11 +263,8 @@ private:
     static void save(AutogradContext* context, const Layout& layout, variable_list tensors, const at::Tensor& rstd, const at::Tensor& low) {
         // Without an adapter's A, a plain input is not needed again.
         if (layout.kind == Input::plain && layout.ranks == 0) tensors[0] = at::Tensor();
-        for (const Place& p : layout.places) {
+        for (const Place& p : layout.places)
             if (p.bias >= 0) tensors[static_cast<size_t>(p.bias)] = at::Tensor();
-            // A byte an element instead of four: whether it was kept.
-            if (p.is_dropped()) tensors[static_cast<size_t>(p.mask)] = at_place(tensors, p.mask).ne(0);
-        }
         tensors.push_back(rstd);
         tensors.push_back(low);
         context->save_for_backward(tensors);
@@ -279,8 +292,8 @@ private:
             if (!p.has_adapter()) continue;
             at::Tensor part = da.narrow(0, p.rank_begin, p.rank);
             if (!layout.is_stacked) {
-                const at::Tensor dropped = p.is_dropped() ? n.mul(at_place(tensors, p.mask)) : n;
-                gemm(p.rank, in, rows, p.is_dropped() ? static_cast<float>(p.kept) : 1.0f, {dlow.data_ptr<float>() + p.rank_begin, ranks, true}, matrix(dropped), 0, part.data_ptr<float>(), in);
+                const at::Tensor dropped = dropped_of(p, n);
+                gemm(p.rank, in, rows, 1, {dlow.data_ptr<float>() + p.rank_begin, ranks, true}, matrix(dropped), 0, part.data_ptr<float>(), in);
             }
             result[static_cast<size_t>(p.a)] = part;
         }
@@ -317,8 +330,8 @@ private:
                 continue;
             }
             at::Tensor undropped = at::empty({rows, in}, dn.options());
-            gemm(rows, in, p.rank, static_cast<float>(p.kept), part, matrix(at_place(tensors, p.a)), 0, undropped.data_ptr<float>(), in);
-            dn.add_(undropped.mul_(at_place(tensors, p.mask)));
+            gemm(rows, in, p.rank, 1, part, matrix(at_place(tensors, p.a)), 0, undropped.data_ptr<float>(), in);
+            add_dropped(p.dropout, undropped.data_ptr<float>(), out);
         }
         return dn;
     }
@@ -384,9 +397,8 @@ LB_API int lb_linear_group(const LinearInput* input, const LinearPart* parts, in
             place.bias = add(part.bias);
             place.a = add(part.a);
             place.b = add(part.b);
-            place.mask = add(part.mask);
             place.scaling = part.scaling;
-            place.kept = part.kept;
+            place.dropout = {part.keep, {part.drops, part.drops + part.drop_count}};
             place.rank_begin = layout.ranks;
             place.rank = place.has_adapter() && get(part.a).dim() == 2 ? get(part.a).size(0) : 0;
             layout.ranks += place.rank;

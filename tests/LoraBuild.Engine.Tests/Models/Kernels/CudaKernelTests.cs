@@ -176,21 +176,14 @@ public sealed class CudaKernelTests
     }
 
     [CudaFact]
-    public void Masks_of_dropout_depend_on_their_seed_alone_and_keep_what_they_should()
+    public void Masks_of_dropout_are_those_of_the_processor()
     {
         using DisposeScope scope = NewDisposeScope();
-        float[] first = Mask(4);
-        Assert.Equal(first, Mask(4));
-        Assert.NotEqual(first, Mask(5));
-        Assert.InRange(first.Count(v => v > 0), 79_400, 80_600); // 4.7 standard deviations
-        Assert.All(first, v => Assert.True(v is 0 or 1.25f));
-
-        float[] Mask(long seed)
-        {
-            Tensor mask = empty([1000, 100], dtype: ScalarType.BFloat16, device: CudaTest.Device);
-            CudaKernels.FillDropoutMask(mask, seed, 0, 0.8);
-            return TensorTypes.ToFloat32Array(mask);
-        }
+        DropoutDraw draw = new(0.8, [new SeededElements(4, 0, 70 * 33), new SeededElements(5, 33, 30 * 33)]);
+        float[] device = TensorTypes.ToFloat32Array(draw.Mask(100, 33, ScalarType.BFloat16, CudaTest.Device));
+        Assert.Equal(TensorTypes.ToFloat32Array(draw.Mask(100, 33, ScalarType.BFloat16, CPU)), device);
+        Assert.Contains(0f, device);
+        Assert.Contains(1.25f, device);
     }
 
     [CudaFact]

@@ -133,7 +133,7 @@ public sealed class KernelEdgeTests
         FusedLinear[] wrong =
         [
             new(zeros([8, Width - 1])), new(weight, Bias: zeros([7])), new(weight, A: zeros([2, Width]), B: zeros([8, 3])), new(weight, A: zeros([2, Width - 1]), B: zeros([8, 2])),
-            new(weight, A: zeros([2, Width]), B: zeros([8, 2]), Mask: zeros([3, Width])), new(weight, A: zeros([2, Width])), new(zeros([8, Width], dtype: ScalarType.BFloat16)),
+            new(weight, A: zeros([2, Width]), B: zeros([8, 2]), Drops: [new SeededRun(1, 0, 3 * Width)]), new(weight, A: zeros([2, Width])), new(zeros([8, Width], dtype: ScalarType.BFloat16)),
         ];
         Assert.All(wrong, w => Refused(() => FusedKernels.Linears(plain, [w])));
         Refused(() => FusedKernels.Linears(new FusedInput(FusedInputKind.Norm, x, zeros([Width + 1])), [new FusedLinear(weight)]));

@@ -34,6 +34,8 @@ public sealed class LinearGroupTests
         { Source.Gated, 64, 128, [192], "-", 0, true },
         { Source.GatedHalves, 50, 72, [64], "a", 0.1, false },
         { Source.GatedHalves, 130, 33, [17], "-", 0, false },
+        { Source.Gated, 71, 33, [17], "a", 0.4, false }, // rows that begin at odd places of the random numbers
+        { Source.Plain, 700, 65, [30, 20], "aa", 0.05, false },
         { Source.Normed, 1024, 192, [192, 1088], "a-", 0, false },
     };
 
@@ -42,7 +44,7 @@ public sealed class LinearGroupTests
     public void The_fused_function_gives_what_the_tensor_calls_give_forward_and_backward(Source source, int rows, int width, int[] outWidths, string adapters, double dropout, bool hasBias)
     {
         using DisposeScope scope = NewDisposeScope();
-        Layers fused = new(width, outWidths, adapters, dropout, hasBias), plain = new(width, outWidths, adapters, dropout, hasBias);
+        Layers fused = new(rows, width, outWidths, adapters, dropout, hasBias), plain = new(rows, width, outWidths, adapters, dropout, hasBias);
         Tensor[] fusedInputs = Inputs(source, rows, width), plainInputs = Inputs(source, rows, width);
         Generator generator = new(11, CPU);
         Tensor[] upstream = [.. outWidths.Select(o => randn([rows, o], generator: generator))];
@@ -66,7 +68,7 @@ public sealed class LinearGroupTests
     {
         using DisposeScope scope = NewDisposeScope();
         int[] outWidths = [192, 70, 40];
-        Layers compressed = new(130, outWidths, "aa-", 0, true, holding), plain = new(130, outWidths, "aa-", 0, true);
+        Layers compressed = new(77, 130, outWidths, "aa-", 0, true, holding), plain = new(77, 130, outWidths, "aa-", 0, true);
         for (int i = 0; i < outWidths.Length; i++)
             plain.All[i].BaseWeight.copy_(compressed.All[i].BaseMatrix.Frozen!.Rows(0, outWidths[i]));
         Tensor[] compressedInputs = Inputs(Source.Normed, 77, 130), plainInputs = Inputs(Source.Normed, 77, 130);
@@ -85,7 +87,7 @@ public sealed class LinearGroupTests
     public void Below_the_first_adapter_nothing_gets_a_gradient_and_the_adapter_still_does()
     {
         using DisposeScope scope = NewDisposeScope();
-        Layers layers = new(48, [32, 16], "aa", 0, false);
+        Layers layers = new(20, 48, [32, 16], "aa", 0, false);
         Tensor x = randn([20, 48]), norm = ones([48]);
         Tensor[] outputs = LinearGroup.Forward(LinearInput.Normed(x, norm, 1e-5, false), layers.All);
         autograd.backward(outputs, [.. outputs.Select(y => ones_like(y))]);
@@ -97,7 +99,7 @@ public sealed class LinearGroupTests
     public void A_frozen_layer_does_not_keep_its_input()
     {
         using DisposeScope scope = NewDisposeScope();
-        Layers layers = new(48, [32], "-", 0, false);
+        Layers layers = new(20, 48, [32], "-", 0, false);
         Tensor leaf = randn([20, 48]).requires_grad_();
         Tensor x = leaf.mul(1.0);
         Tensor y = layers.All[0].Forward(x);
@@ -146,10 +148,10 @@ public sealed class LinearGroupTests
     /// <summary>The same layers whenever they are made with the same arguments; 'a' has an adapter, '-' has none.</summary>
     private sealed class Layers
     {
-        public Layers(int width, int[] outWidths, string adapters, double dropout, bool hasBias, string? holding = null)
+        public Layers(int rows, int width, int[] outWidths, string adapters, double dropout, bool hasBias, string? holding = null)
         {
             Generator generator = new(9, CPU);
-            AdapterSwitch shared = new() { Dropout = RowRandomness.Of(77) };
+            AdapterSwitch shared = new() { Dropout = new RowRandomness([new BlockRows(1, 1 << 20, 3, rows / 2), new BlockRows(0, 1 << 20, 0, rows - (rows / 2))], block => 77 + block) };
             List<Tensor> trained = [];
             All = new LinearLayer[outWidths.Length];
             for (int i = 0; i < outWidths.Length; i++)
