@@ -1,4 +1,5 @@
 // Dropout whose masks follow from a seed and a place alone, the same in the fused kernels, on a device and here.
+using System.Runtime.InteropServices;
 #if NATIVE_KERNELS
 using LoraBuild.Torch.Kernels;
 #endif
@@ -39,28 +40,27 @@ public sealed record DropoutDraw(double Keep, IReadOnlyList<SeededElements> Runs
             mask.Dispose();
         }
 #endif
-        float[] values = new float[rows * width];
-        Fill(values);
-        using Tensor drawn = tensor(values, [rows, width]);
+        using Tensor drawn = empty([rows, width], dtype: ScalarType.Float32);
+        Fill(MemoryMarshal.Cast<byte, float>(drawn.bytes));
         return TensorTypes.Converted(drawn, type, device);
     }
 
     /// <param name="mask">As many as the runs have elements; written.</param>
-    internal void Fill(float[] mask)
+    internal void Fill(Span<float> mask)
     {
         uint threshold = (uint)((Keep * (1 << KeepBits)) + 0.5);
         float factor = (float)(1 / Keep);
-        int start = 0;
         foreach (SeededElements run in Runs)
         {
-            for (int i = 0; i < run.Count; i++)
+            Span<float> part = mask[..(int)run.Count];
+            for (int i = 0; i < part.Length; i++)
             {
                 ulong place = (ulong)(run.First + i);
                 uint half = (uint)(SplitMix64.Number((ulong)run.Seed, place >> 1) >> ((int)(place & 1) * 32));
-                mask[start + i] = half >> (32 - KeepBits) < threshold ? factor : 0;
+                part[i] = half >> (32 - KeepBits) < threshold ? factor : 0;
             }
 
-            start += (int)run.Count;
+            mask = mask[part.Length..];
         }
     }
 
