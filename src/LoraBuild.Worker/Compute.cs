@@ -34,10 +34,13 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
     internal MemoryFacts Facts(ModelConfig config, string modelDirectory, TokenDocuments? train, TokenDocuments? evaluation, long residentBytes) =>
         new(config, modelDirectory, train, evaluation, Device.type == DeviceType.CUDA, Dtype is torch.ScalarType type ? TensorTypes.DtypeOf(type) : null, residentBytes);
 
+    /// <summary>How a model is held that is not trained. On a CPU narrow weights stay as their file has them: the answers are those of widened ones, in half the memory.</summary>
+    public LoadOptions LoadOptions => new() { Device = Device, Dtype = Dtype, HoldsStoredType = Device.type == DeviceType.CPU };
+
     /// <summary>A model with, where it is named, an adapter.</summary>
     public (CausalLM Model, LoraAdapter? Adapter) Load(string modelDirectory, string? adapterDirectory)
     {
-        CausalLM model = CausalLM.Load(modelDirectory, new LoadOptions { Device = Device, Dtype = Dtype });
+        CausalLM model = CausalLM.Load(modelDirectory, LoadOptions);
         try
         {
             return (model, adapterDirectory is null ? null : LoraAdapter.Load(model, adapterDirectory, isTrainable: false));

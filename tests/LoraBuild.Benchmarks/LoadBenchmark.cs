@@ -11,12 +11,12 @@ namespace LoraBuild.Benchmarks;
 
 internal static class LoadBenchmark
 {
-    /// <summary>Writes a model of this shape with random weights in bf16: 988 MB of qwen2.5-0.5b.</summary>
-    public static void Write(ModelShape shape, string directory)
+    /// <summary>Writes a model of this shape with random weights: 988 MB of qwen2.5-0.5b.</summary>
+    public static void Write(ModelShape shape, string directory, TensorDtype dtype = TensorDtype.BF16)
     {
         shape.WriteConfig(directory);
         using CausalLM model = CausalLM.Load(directory, new LoadOptions { RandomWeights = true, Seed = 1 });
-        model.SaveWeights(directory, TensorDtype.BF16);
+        model.SaveWeights(directory, dtype);
     }
 
     /// <param name="Load">Seconds from the directory to a model with an adapter whose first step can begin, and of touching every page of its file through a mapping, which the first step does.</param>

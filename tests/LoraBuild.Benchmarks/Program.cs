@@ -2,6 +2,7 @@
 using System.Globalization;
 using System.Text.Json;
 using LoraBuild.Benchmarks;
+using LoraBuild.Core.Formats;
 
 // Shares of sgemm mean nothing where the BLAS is held back.
 if (Environment.GetEnvironmentVariable("OPENBLAS_CORETYPE") is { Length: > 0 } core)
@@ -45,6 +46,9 @@ switch (args)
     case ["head", ..]:
         HeadBenchmark.Run(ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name), Number("--tokens", 1020), Number("--rounds", 5), threads, Console.Out);
         return 0;
+    case ["generate", ..]:
+        GenerateBenchmark.Run(ModelShape.Named(Text("--shape") ?? ModelShape.SmolLM2.Name), args.Contains("--fp16") ? TensorDtype.F16 : TensorDtype.BF16, Number("--tokens", 32), Number("--rounds", 5), threads, Console.Out);
+        return 0;
     case ["frozen-linear", ..]:
         FrozenLinearBenchmark.Run(Number("--tokens", 1024), Number("--rounds", 15), threads, Console.Out);
         return 0;
@@ -68,6 +72,7 @@ switch (args)
         Console.Error.WriteLine("       optimizer [--threads N]");
         Console.Error.WriteLine("       kernels [--rounds N] [--threads N]");
         Console.Error.WriteLine("       head [--shape NAME] [--tokens N] [--rounds N] [--threads N]");
+        Console.Error.WriteLine("       generate [--shape NAME] [--fp16] [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       frozen-linear [--tokens N] [--rounds N] [--threads N]");
         Console.Error.WriteLine("       tokenize [--tokenizers DIR] [--only NAME,…] [--bytes N] [--runs N] [--hostile] [--write-texts DIR]");
         Console.Error.WriteLine("       memory [--only PATTERN] [--program LORABUILD] [--directory DIR] [--threads N]");

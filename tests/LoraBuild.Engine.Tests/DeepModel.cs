@@ -10,10 +10,10 @@ internal sealed class DeepModel : IDisposable
 
     private readonly TemporaryDirectory directory = new();
 
-    public DeepModel(int layers, int width, int intermediate)
+    public DeepModel(int layers, int width, int intermediate, int vocabSize = VocabSize)
     {
         JsonObject config = JsonNode.Parse(File.ReadAllText(System.IO.Path.Combine(Golden.Model("llama-tied"), "config.json")))!.AsObject();
-        (config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"], config["vocab_size"]) = (layers, width, intermediate, VocabSize);
+        (config["num_hidden_layers"], config["hidden_size"], config["intermediate_size"], config["vocab_size"]) = (layers, width, intermediate, vocabSize);
         (config["num_attention_heads"], config["num_key_value_heads"], config["head_dim"]) = (2, 2, width / 2);
         File.WriteAllText(System.IO.Path.Combine(directory.Path, "config.json"), config.ToJsonString());
     }

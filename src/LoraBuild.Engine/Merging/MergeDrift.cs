@@ -1,5 +1,6 @@
 // Compares the logits of base+adapter with those of the merged model, and says how far rounding alone may move them.
 using LoraBuild.Core.Formats;
+using LoraBuild.Engine.Training;
 
 namespace LoraBuild.Engine.Merging;
 
@@ -35,7 +36,7 @@ public sealed class MergeDriftMeter(int layers, double unitRoundoff, double maxD
     private double adapterLoss;
     private double mergedLoss;
     private long tokens;
-    private long targets;
+    private long targetTokens;
 
     public static double UnitRoundoff(TensorDtype dtype) => dtype switch
     {
@@ -44,36 +45,36 @@ public sealed class MergeDriftMeter(int layers, double unitRoundoff, double maxD
         _ => Math.ScaleB(1, -24),
     };
 
-    /// <summary>Adds one document.</summary>
+    /// <summary>Adds some tokens, however many at once.</summary>
     /// <param name="adapter">Logits of base+adapter, [tokens, vocabulary].</param>
     /// <param name="merged">Logits of the merged model, [tokens, vocabulary].</param>
-    /// <param name="labels">[tokens], not shifted; −100 is no target.</param>
-    public void Add(ReadOnlySpan<float> adapter, ReadOnlySpan<float> merged, ReadOnlySpan<int> labels)
+    /// <param name="targets">[tokens]: what each has to predict; −100: nothing.</param>
+    public void Add(ReadOnlySpan<float> adapter, ReadOnlySpan<float> merged, ReadOnlySpan<int> targets)
     {
-        int vocabulary = adapter.Length / labels.Length;
-        if (adapter.Length != merged.Length || adapter.Length != vocabulary * labels.Length)
-            throw new ArgumentException($"{adapter.Length} and {merged.Length} logits for {labels.Length} tokens");
-        for (int t = 0; t < labels.Length; t++)
+        int vocabulary = adapter.Length / targets.Length;
+        if (adapter.Length != merged.Length || adapter.Length != vocabulary * targets.Length)
+            throw new ArgumentException($"{adapter.Length} and {merged.Length} logits for {targets.Length} tokens");
+        for (int t = 0; t < targets.Length; t++)
         {
             ReadOnlySpan<float> before = adapter.Slice(t * vocabulary, vocabulary);
             ReadOnlySpan<float> after = merged.Slice(t * vocabulary, vocabulary);
             Compare(before, after);
-            if (t + 1 < labels.Length && labels[t + 1] >= 0) // token t predicts token t + 1
+            if (targets[t] != LabelShift.Ignored)
             {
-                adapterLoss += NegativeLogLikelihood(before, labels[t + 1]);
-                mergedLoss += NegativeLogLikelihood(after, labels[t + 1]);
-                targets++;
+                adapterLoss += NegativeLogLikelihood(before, targets[t]);
+                mergedLoss += NegativeLogLikelihood(after, targets[t]);
+                targetTokens++;
             }
         }
 
-        tokens += labels.Length;
+        tokens += targets.Length;
     }
 
     public MergeDriftReport Report()
     {
         double scale = logitCount == 0 ? 0 : Math.Sqrt(centredSquares / logitCount);
         double sigma = unitRoundoff * Math.Sqrt(((7.0 * layers) + 2) / 3) * scale;
-        double count = Math.Max(1, targets);
+        double count = Math.Max(1, targetTokens);
         return new MergeDriftReport(
             largestDifference,
             maxDrift + (16 * sigma),
@@ -81,7 +82,7 @@ public sealed class MergeDriftMeter(int layers, double unitRoundoff, double maxD
             Math.Exp(mergedLoss / count),
             maxDrift + (8 * sigma / Math.Sqrt(count)) + (sigma * sigma),
             tokens,
-            targets);
+            targetTokens);
     }
 
     private void Compare(ReadOnlySpan<float> before, ReadOnlySpan<float> after)

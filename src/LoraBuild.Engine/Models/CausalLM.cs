@@ -173,6 +173,9 @@ public sealed class CausalLM : IDisposable
         SafetensorsWriter.Write(Path.Combine(directory, WeightsFileName), tensors, new Dictionary<string, string> { ["format"] = "pt" });
     }
 
+    /// <summary>Gives back the weights of the layers: from then on only <see cref="Logits"/> can be asked for.</summary>
+    internal void ReleaseLayers() => weights.Release(name => name.StartsWith($"{Spec.ModulePrefix}.layers.", StringComparison.Ordinal));
+
     public void Dispose()
     {
         weights.Dispose();

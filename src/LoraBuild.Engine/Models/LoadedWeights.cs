@@ -17,11 +17,21 @@ internal sealed record LoadedWeights(OrderedDictionary<string, Tensor> Tensors, 
 
     public long ParameterCount => Tensors.Values.Sum(t => t.NumberOfElements) + Frozen.Values.Sum(w => w.OutFeatures * w.InFeatures);
 
-    public void Dispose()
+    /// <summary>Gives back what stands under these names; it may be disposed of again.</summary>
+    public void Release(Func<string, bool> isReleased)
     {
-        foreach (Tensor tensor in Tensors.Values)
-            tensor.Dispose();
-        foreach (IFrozenWeight weight in Frozen.Values)
-            weight.Dispose();
+        foreach ((string name, Tensor tensor) in Tensors)
+        {
+            if (isReleased(name))
+                tensor.Dispose();
+        }
+
+        foreach ((string name, IFrozenWeight weight) in Frozen)
+        {
+            if (isReleased(name))
+                weight.Dispose();
+        }
     }
+
+    public void Dispose() => Release(_ => true);
 }

@@ -28,7 +28,7 @@ internal static class EvaluateWork
         IReadOnlyList<string>? answersAfter;
         if (recipe.Adapter.Type == "none")
         {
-            using CausalLM trained = CausalLM.Load(Existing(work, work.Layout.Model), new LoadOptions { Device = compute.Device, Dtype = compute.Dtype });
+            using CausalLM trained = CausalLM.Load(Existing(work, work.Layout.Model), compute.LoadOptions);
             after = Measure(trained, "trained");
             answersAfter = samples?.Answer(trained, work.Cancellation);
         }

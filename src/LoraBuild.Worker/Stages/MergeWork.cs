@@ -67,8 +67,8 @@ internal static class MergeWork
         TokenDocuments? documents = heldOut ?? StageTokens.ReadOptional(work.Layout, "train");
         if (documents is null)
             return;
-        LoadOptions original = new() { Device = compute.Device, Dtype = compute.Dtype };
-        LoadOptions quantised = BaseModelOptions.Of(work, compute) with { RandomWeights = false, HoldsStoredType = false };
+        LoadOptions original = compute.LoadOptions;
+        LoadOptions quantised = BaseModelOptions.Of(work, compute) with { RandomWeights = false, HoldsStoredType = original.HoldsStoredType };
         bool isIntoOriginal = work.Recipe.Merge.Into == "original";
         MergeGateOptions options = new() { MaxDrift = work.Recipe.Merge.MaxDrift, HeldOut = heldOut, Load = isIntoOriginal ? original : quantised };
         (MergeDriftReport drift, EvaluationResult? merged) = MergeGate.Check(baseDirectory, trained, output, documents, options, work.Cancellation);

@@ -34,6 +34,22 @@ public sealed class MergeGateTests
     }
 
     [Theory]
+    [InlineData(TensorDtype.BF16)]
+    [InlineData(TensorDtype.F16)]
+    public void Weights_as_they_are_stored_give_the_figures_of_widened_ones(TensorDtype dtype)
+    {
+        using TemporaryDirectory output = new();
+        string merged = Path.Combine(output.Path, "merged"), adapter = Path.Combine(Golden.Lora("llama-tied-qkvog-r16"), "adapter_final");
+        AdapterMerger.Merge(Golden.Model("llama-tied"), adapter, merged, new MergeOptions { Dtype = dtype });
+        MergeGateOptions options = new() { HeldOut = Documents() };
+
+        MergeGateResult wide = MergeGate.Check(Golden.Model("llama-tied"), adapter, merged, Documents(), options);
+        MergeGateResult stored = MergeGate.Check(Golden.Model("llama-tied"), adapter, merged, Documents(), options with { Load = new LoadOptions { HoldsStoredType = true } });
+
+        Assert.Equal(wide, stored);
+    }
+
+    [Theory]
     [InlineData(WeightCode.Nf4)]
     [InlineData(WeightCode.Int8)]
     public void Merged_into_decoded_weights_it_is_what_training_saw_and_into_the_original_ones_it_is_not(WeightCode code)
