@@ -34,8 +34,18 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
     internal MemoryFacts Facts(ModelConfig config, string modelDirectory, TokenDocuments? train, TokenDocuments? evaluation, long residentBytes) =>
         new(config, modelDirectory, train, evaluation, Device.type == DeviceType.CUDA, Dtype is torch.ScalarType type ? TensorTypes.DtypeOf(type) : null, residentBytes);
 
-    /// <summary>How a model is held that is not trained. On a CPU narrow weights stay as their file has them: the answers are those of widened ones, in half the memory.</summary>
-    public LoadOptions LoadOptions => new() { Device = Device, Dtype = Dtype, HoldsStoredType = Device.type == DeviceType.CPU };
+    /// <summary>
+    /// How a model is held that is not trained. On a CPU narrow weights stay as their file has them: the answers are those of widened ones, in half the memory.
+    /// Without our products each new token of an answer would widen the whole model again.
+    /// </summary>
+    public LoadOptions LoadOptions => new() { Device = Device, Dtype = Dtype, HoldsStoredType = HasNarrowProducts && Device.type == DeviceType.CPU };
+
+    private static bool HasNarrowProducts =>
+#if LIBTORCH_PROVIDER
+        true;
+#else
+        false;
+#endif
 
     /// <summary>A model with, where it is named, an adapter.</summary>
     public (CausalLM Model, LoraAdapter? Adapter) Load(string modelDirectory, string? adapterDirectory)
