@@ -23,6 +23,7 @@ internal static class NativeLoader
 
     private static nint LoadAndSetUp()
     {
+        OpenMPWaiting.Limit();
         nint library = Load(Candidates(typeof(NativeLoader).Assembly));
 
         // Debian's libtorch starts with one thread. The functions are called by their addresses: P/Invoke would come back to this resolver.
