@@ -26,6 +26,7 @@ internal static class MemoryCases
     private static readonly ModelShape Golden = new("llama-tied", "llama", 3, 60, 6, 2, 120, 250);
     private static readonly ModelShape Tiny = new("tiny-base", "llama", 5, 256, 4, 2, 512, 6144);
     private static readonly ModelShape Smol = ModelShape.SmolLM2;
+    private static readonly ModelShape Wide = new("wide", "llama", 8, 1024, 16, 8, 4096, 6144);
     private static readonly ModelShape Qwen = ModelShape.Qwen25;
 
     private static readonly int[] Fixed = [256, 256, 256, 256];
@@ -48,9 +49,14 @@ internal static class MemoryCases
         new("tiny: nf4, modules_to_save", Tiny, Rows, Nf4, $"{All}, modules_to_save: [embed_tokens, lm_head]"),
         new("tiny: dropout", Tiny, Rows, Adapter: "r: 16, lora_dropout: 0.1, target_modules: all-linear"),
         new("tiny: checkpointing", Tiny, Rows, Train: Recomputed),
+        new("tiny: checkpointing, dropout, 8 bits", Tiny, Rows, Adapter: "r: 16, lora_dropout: 0.1, target_modules: all-linear", Train: $"{Recomputed}, optim: adamw_8bit"),
         new("tiny: full, 8 × 256", Tiny, [.. Fixed, .. Fixed], Adapter: Full),
         new("tiny: full, adafactor", Tiny, [.. Fixed, .. Fixed], Adapter: Full, Train: "optim: adafactor"),
         new("tiny: token rows", Tiny, Rows, Adapter: $"{All}, trainable_token_indices: [3, 4]"),
+        new("wide: nf4", Wide, Rows, Nf4, All),
+        new("wide: nf4, checkpointing", Wide, Rows, Nf4, All, Recomputed),
+        new("wide: nf4, short", Wide, Short, Nf4, All),
+        new("wide: nf4, dora", Wide, Rows, Nf4, $"type: dora, {All}"),
         new("smol: lora, fixed", Smol, Fixed),
         new("smol: lora, ragged", Smol, Ragged),
         new("smol: lora, packed rows", Smol, Rows),

@@ -1,5 +1,6 @@
 // What the kernels of a program keep for the backward pass: the part of the memory formula that is not the model's.
 using LoraBuild.Engine.Models;
+using LoraBuild.Engine.Training;
 
 namespace LoraBuild.Engine.Planning;
 
@@ -20,6 +21,12 @@ public sealed record KernelTraits(int NormInputs, bool KeepsAttentionWeights, in
 
     /// <summary>Dequantised copies of one linear weight that are there at once.</summary>
     public int DequantizedWeights { get; init; }
+
+    /// <summary>Numbers of that copy, at most; null: a weight is decoded whole.</summary>
+    public long? MostDecoded { get; init; }
+
+    /// <summary>The loss writes over one buffer of logits in the type of the model, of <see cref="HeadCrossEntropy.RowsOfDeviceChunk"/> rows.</summary>
+    public bool HasDeviceHead { get; init; }
 
     /// <summary>transformers with PEFT on CUDA, bf16: RMSNorm keeps an fp32 copy of its input, attention is FlashAttention or SDPA, silu and its product keep three
     /// operands, PEFT casts the input of every adapted module; logits exist whole in bf16 (2), as fp32 log-probabilities (4), and as their gradient (4).</summary>
@@ -56,7 +63,16 @@ public sealed record KernelTraits(int NormInputs, bool KeepsAttentionWeights, in
     };
 
     /// <summary>And on a CUDA device.</summary>
-    public static KernelTraits OwnOnCuda(DecoderSpec spec) => Own(spec, isFused: false, hasFusedLinears: false) with { NormInputs = 0 };
+    public static KernelTraits OwnOnCuda(DecoderSpec spec) => Own(spec, isFused: false, hasFusedLinears: false) with
+    {
+        NormInputs = 0,
+        DequantizedWeights = 1,
+        MostDecoded = HasFusedKernels ? DecodedOnCuda : null,
+        HasDeviceHead = HasFusedKernels,
+    };
+
+    // frozen_linear.cpp: 64 MB in bf16.
+    private const long DecodedOnCuda = 32 << 20;
 
     /// <summary>The engine was built with the native library's kernels.</summary>
     public static bool HasFusedKernels =>

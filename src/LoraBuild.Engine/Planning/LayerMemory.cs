@@ -64,7 +64,13 @@ internal sealed record LayerMemory(Footprint Kept, Footprint Backward, long File
         return Footprint.Max(feedForward, attention);
     }
 
-    private static double DequantizedBytes(MemoryQuestion question) => question.Weights.Quantization == WeightQuantization.None
-        ? 0
-        : question.Kernels.DequantizedWeights * ParameterLayout.All(question.Spec).Where(question.Weights.IsQuantized).Max(p => p.Count) * (double)question.ComputeBytes;
+    /// <summary>Where a device multiplies with frozen weights that are quantised, or narrower than its arithmetic: what it decodes of one at once.</summary>
+    private static double DequantizedBytes(MemoryQuestion question)
+    {
+        bool isDecoded = question.Weights.Quantization != WeightQuantization.None || question.Weights.PlainBytes < question.ComputeBytes;
+        if (question.Kernels.DequantizedWeights == 0 || !isDecoded)
+            return 0;
+        long largest = ParameterLayout.All(question.Spec).Where(p => p.Kind == ParameterKind.LinearWeight && p.ModulePath != ParameterLayout.HeadPath).Max(p => p.Count);
+        return question.Kernels.DequantizedWeights * Math.Min(largest, question.Kernels.MostDecoded ?? largest) * (double)question.ComputeBytes;
+    }
 }

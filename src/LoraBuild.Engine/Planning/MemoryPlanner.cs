@@ -50,7 +50,7 @@ public static class MemoryPlanner
     /// <summary>What one layer keeps, operand by operand.</summary>
     public static IReadOnlyList<KeptOperand> LayerValues(MemoryQuestion question) => LayerMemory.OperandsOf(question);
 
-    /// <summary>The most that is there beside weights, gradients and moments: in the loss, when the last layer goes backward, or in the update.</summary>
+    /// <summary>The most that is there beside weights, gradients and moments: in the loss, when the last layer goes backward, at the end of the backward pass, or in the update.</summary>
     private static Footprint Work(MemoryQuestion question, LayerMemory layers, long logits)
     {
         BatchShape batch = question.Batch;
@@ -62,7 +62,8 @@ public static class MemoryPlanner
         Footprint forward = layers.Kept + ofHead + ofMatrix;
         Footprint loss = forward + new Footprint(logits, 0) + HeadProduct(question);
         Footprint backward = forward + layers.Backward + (question.Kernels.HeadVectors > 0 ? question.Tensor(vector * batch.Tokens) : default);
-        return Footprint.Max(Footprint.Max(loss, backward), Update(question));
+        Footprint end = ofMatrix + TiedGradients(question);
+        return Footprint.Max(Footprint.Max(loss, backward), Footprint.Max(end, Update(question)));
     }
 
     /// <summary>fp32 gradient of a trained head on its way to where it is summed; a head that is put together of what is frozen and trained.</summary>
@@ -74,9 +75,14 @@ public static class MemoryPlanner
         return matrix * (question.Head == HeadTraining.OfParts ? 2 : 1);
     }
 
-    /// <summary>A chunk's share of that gradient, where it is narrower than its sum.</summary>
+    /// <summary>A trained matrix that is embedding and head: at the end of the backward pass the embedding's gradient is beside the head's, and the sum of both beside that which was summed before.</summary>
+    private static Footprint TiedGradients(MemoryQuestion question) => question.Kernels.BytesOfWholeLogit is null && question is { Head: HeadTraining.Whole, Spec.IsHeadTied: true }
+        ? question.Tensor((double)question.Spec.VocabSize * question.Spec.HiddenSize * question.TrainedBytes) * 2
+        : default;
+
+    /// <summary>A chunk's share of that gradient, where it is narrower than its sum, and always on a device.</summary>
     private static Footprint HeadProduct(MemoryQuestion question) =>
-        question.Kernels.BytesOfWholeLogit is not null || question.Head == HeadTraining.None || question.ComputeBytes == sizeof(float)
+        question.Kernels.BytesOfWholeLogit is not null || question.Head == HeadTraining.None || (question.ComputeBytes == sizeof(float) && !question.Kernels.HasDeviceHead)
             ? default
             : question.Tensor((double)question.Spec.VocabSize * question.Spec.HiddenSize * question.ComputeBytes);
 
@@ -110,6 +116,8 @@ public static class MemoryPlanner
     {
         if (question.Kernels.BytesOfWholeLogit is int bytes)
             return targets * question.Spec.VocabSize * bytes;
+        if (question.Kernels.HasDeviceHead)
+            return Math.Min(targets, HeadCrossEntropy.RowsOfDeviceChunk(question.Spec.VocabSize)) * question.Spec.VocabSize * question.ComputeBytes;
         long rows = HeadCrossEntropy.EqualParts(targets, HeadCrossEntropy.RowsOfChunk(question.Spec.VocabSize, withGradient && question.Head != HeadTraining.None));
         return rows * question.Spec.VocabSize * sizeof(float) * (withGradient || question.Kernels.IsFused ? question.Kernels.ChunkCopies : 2);
     }

@@ -8,20 +8,7 @@ namespace LoraBuild.Engine.Training;
 
 internal sealed partial record HeadCrossEntropy
 {
-    // A chunk larger than on a processor, half as wide where the model is bf16: enough rows for the product to fill the device.
-    private const long DeviceChunkElements = 1 << 26;
-    private const long LeastDeviceRows = 256;
-
-    // Products are computed in squares of this many rows; a part of one costs as much as the whole.
-    private const long RowsOfSquare = 128;
-
     private bool IsForDevice(Tensor hidden) => CudaKernels.Fit(hidden) && Weight.Plain is Tensor plain && CudaKernels.Fit(plain) && hidden.dtype == plain.dtype;
-
-    private long DeviceRows(long? asked)
-    {
-        long rows = asked ?? Math.Max(LeastDeviceRows, DeviceChunkElements / Weight.OutFeatures);
-        return rows < RowsOfSquare ? rows : (rows + RowsOfSquare - 1) / RowsOfSquare * RowsOfSquare;
-    }
 
     /// <summary>As <see cref="Run"/>. The device is waited for once, for the sum.</summary>
     private double RunOnDevice(Tensor hidden, Tensor targets, double scale, Tensor? hiddenGradient, Tensor? weightGradient, long rowsOfChunk, Tensor? weights, Tensor? losses)

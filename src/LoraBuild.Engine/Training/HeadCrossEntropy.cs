@@ -22,9 +22,19 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
     private const long ChunkElementsOfTrained = 1 << 24;
     private const long LeastRows = 128;
 
+    // A chunk larger than on a processor, half as wide where the model is bf16: enough rows for the product to fill the device.
+    private const long DeviceChunkElements = 1 << 26;
+    private const long LeastDeviceRows = 256;
+
+    // A device computes products in squares of this many rows; a part of one costs as much as the whole.
+    private const long RowsOfSquare = 128;
+
     /// <summary>Rows whose logits exist at once, at most.</summary>
     /// <param name="isTrained">The head's weight gets a gradient.</param>
     public static long RowsOfChunk(long vocabSize, bool isTrained = false) => Math.Max(LeastRows, (isTrained ? ChunkElementsOfTrained : ChunkElements) / vocabSize);
+
+    /// <summary>The same where a kernel of our own has the loss on a CUDA device: one buffer of so many rows in the type of the model.</summary>
+    public static long RowsOfDeviceChunk(long vocabSize) => WholeSquares(Math.Max(LeastDeviceRows, DeviceChunkElements / vocabSize))!.Value;
 
     /// <param name="hidden">[n, hidden].</param>
     /// <param name="targets">int64 [n].</param>
@@ -42,7 +52,7 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
         using DisposeScope outer = NewDisposeScope();
 #if NATIVE_KERNELS
         if (IsForDevice(hidden))
-            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, DeviceRows(rowsOfChunk), weights, losses);
+            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, WholeSquares(rowsOfChunk) ?? RowsOfDeviceChunk(Weight.OutFeatures), weights, losses);
 #endif
         long count = hidden.shape[0];
         bool hasGradient = hiddenGradient is not null || weightGradient is not null;
@@ -77,6 +87,8 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
 
         return sum;
     }
+
+    private static long? WholeSquares(long? rows) => rows < RowsOfSquare ? rows : (rows + RowsOfSquare - 1) / RowsOfSquare * RowsOfSquare;
 
     /// <summary>Rows of a chunk, so that the last one is no small rest for which all of the head would be widened again.</summary>
     internal static long EqualParts(long count, long most)

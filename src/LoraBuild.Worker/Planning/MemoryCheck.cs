@@ -30,16 +30,25 @@ internal static class MemoryCheck
         // Where running out is noticed, or looked for, training cuts its steps by itself, and says with figures when that is not enough (LB0652).
         if (limit.IsNoticed || recipe.Train.AutoFindBatchSize)
             return null;
-        string[] fitting = [.. MemoryOptions.Of(recipe, memory).Where(o => o.Plan.PeakBytes <= available).Select(o => $"{o.Change} ({Megabytes(o.Plan.PeakBytes)})")];
+        IReadOnlyList<MemoryOption> options = MemoryOptions.Of(recipe, memory);
+        string[] fitting = [.. options.Where(o => o.Plan.PeakBytes <= available).Select(o => $"{o.Change} ({Megabytes(o.Plan.PeakBytes)})")];
         string mend = fitting.Length > 0
             ? $"What would fit: {string.Join("; ", fitting)}."
-            : "None of smaller micro-batches, gradient_checkpointing, nf4 and 8-bit moments is enough, nor all of them: choose a smaller model or template.max_length, or more memory.";
+            : $"{Tried([.. options.Select(o => o.Change)])}: choose a smaller model or template.max_length, or more memory.";
         RecipePlace place = recipe.PlaceOf(recipe.Train.MemoryLimit is null ? "base.model" : "train.memory_limit");
         return Diagnostic.Error(
             "LB0641",
             $"training needs {Megabytes(plan.PeakBytes)} ({PartsText(plan)}), and {Megabytes(available)} are there: {limit.Reason}. {mend}",
             place.File, place.Line, place.Column);
     }
+
+    /// <param name="options">As it is; each change that the recipe does not make yet; of several, all of them.</param>
+    private static string Tried(string[] options) => options.Length switch
+    {
+        1 => "The recipe makes every change that would need less",
+        2 => $"{options[1]} is not enough",
+        _ => $"None of {string.Join("; ", options[1..^1])} is enough, nor all of them",
+    };
 
     /// <summary>One line: predicted against measured.</summary>
     public static void Compare(MemoryPlan plan, IReporter reporter)

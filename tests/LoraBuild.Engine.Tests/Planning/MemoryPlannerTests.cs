@@ -87,6 +87,15 @@ public sealed class MemoryPlannerTests
     }
 
     [Fact]
+    public void A_trained_tie_needs_both_gradients_and_their_sum_at_the_end_of_the_backward_pass()
+    {
+        MemoryQuestion tied = Question(Smol, ["q_proj"]) with { Trained = TrainedTensors.OfFullTraining(Smol), Recomputation = Recomputation.LayersOffloaded, Batch = BatchShape.Of(1, 1) };
+        Assert.True(Smol.IsHeadTied);
+        MemoryPlan plan = MemoryPlanner.Plan(tied);
+        Assert.Equal(3L * 49152 * 576 * 4, plan["activations"] + plan["logits"] + plan["scratch"]);
+    }
+
+    [Fact]
     public void A_head_made_of_parts_needs_itself_too()
     {
         MemoryQuestion question = Question(Smol, ["q_proj"]);
@@ -196,6 +205,23 @@ public sealed class MemoryPlannerTests
         Assert.Equal(2 * 205L * 49152 * 4, // five equal parts of 1,024, of at most 213 rows
              MemoryPlanner.Plan(question)["logits"]);
         Assert.Equal(2 * 10L * 49152 * 4, MemoryPlanner.Plan(question with { Batch = new BatchShape(20, 10, 400) })["logits"]);
+    }
+
+    [Fact]
+    public void A_device_has_one_larger_chunk_of_narrow_logits_and_decodes_a_rectangle_of_a_weight()
+    {
+        if (!KernelTraits.HasFusedKernels)
+            return;
+        MemoryQuestion plain = Question(Smol, ["q_proj"]) with { Kernels = KernelTraits.OwnOnCuda(Smol), ComputeBytes = 2, Batch = BatchShape.Of(16, 256), Weights = new WeightHolding(2) };
+        Assert.Equal(1408L * 49152 * 2, MemoryPlanner.Plan(plain)["logits"]); // 2²⁶ / 49152 = 1365 rows, in whole squares of 128
+        Assert.Equal(256L * 49152 * 2, MemoryPlanner.Plan(plain with { Batch = BatchShape.Of(1, 256) })["logits"]);
+
+        // Where a layer's backward pass needs more than the logits do.
+        DecoderSpec large = Smol with { VocabSize = 512, HiddenSize = 8192, IntermediateSize = 28672 };
+        plain = plain with { Spec = large, Trained = Question(large, ["q_proj"]).Trained };
+        Assert.Equal(32L << 21, Scratch(plain with { Weights = new WeightHolding(2, WeightQuantization.FourBit) }) - Scratch(plain));
+
+        static long Scratch(MemoryQuestion question) => MemoryPlanner.Plan(question)["scratch"];
     }
 
     [Fact]

@@ -86,6 +86,13 @@ public sealed class MemoryPlanTests : IDisposable
         Outcome hopeless = Run("train", "--set", "train.memory_limit=1MB");
         Assert.Contains("nor all of them", hopeless.Error, StringComparison.Ordinal);
         Assert.False(Directory.Exists(worker.In("out", "adapter")));
+
+        // What is set already is no advice.
+        Assert.Contains("train.gradient_checkpointing: true; base.quantization: nf4; train.optim: adamw_8bit is enough", hopeless.Error, StringComparison.Ordinal);
+        hopeless = Run("train", "--set", "train.memory_limit=1MB", "--set", "base.quantization=nf4", "--set", "train.gradient_checkpointing=true");
+        Assert.DoesNotContain("nf4", hopeless.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("gradient_checkpointing", hopeless.Error, StringComparison.Ordinal);
+        Assert.Contains("train.optim: adamw_8bit is enough, nor all of them", hopeless.Error, StringComparison.Ordinal);
     }
 
     public void Dispose() => worker.Dispose();
