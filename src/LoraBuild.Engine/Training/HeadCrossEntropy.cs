@@ -34,7 +34,7 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
     public static long RowsOfChunk(long vocabSize, bool isTrained = false) => Math.Max(LeastRows, (isTrained ? ChunkElementsOfTrained : ChunkElements) / vocabSize);
 
     /// <summary>The same where a kernel of our own has the loss on a CUDA device: one buffer of so many rows in the type of the model.</summary>
-    public static long RowsOfDeviceChunk(long vocabSize) => WholeSquares(Math.Max(LeastDeviceRows, DeviceChunkElements / vocabSize))!.Value;
+    public static long RowsOfDeviceChunk(long vocabSize) => WholeSquares(Math.Max(LeastDeviceRows, DeviceChunkElements / vocabSize));
 
     /// <param name="hidden">[n, hidden].</param>
     /// <param name="targets">int64 [n].</param>
@@ -52,7 +52,7 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
         using DisposeScope outer = NewDisposeScope();
 #if NATIVE_KERNELS
         if (IsForDevice(hidden))
-            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, WholeSquares(rowsOfChunk) ?? RowsOfDeviceChunk(Weight.OutFeatures), weights, losses);
+            return RunOnDevice(hidden, targets, scale, hiddenGradient, weightGradient, rowsOfChunk is long rows ? WholeSquares(rows) : RowsOfDeviceChunk(Weight.OutFeatures), weights, losses);
 #endif
         long count = hidden.shape[0];
         bool hasGradient = hiddenGradient is not null || weightGradient is not null;
@@ -88,7 +88,7 @@ internal sealed partial record HeadCrossEntropy(LinearWeight Weight, double Logi
         return sum;
     }
 
-    private static long? WholeSquares(long? rows) => rows < RowsOfSquare ? rows : (rows + RowsOfSquare - 1) / RowsOfSquare * RowsOfSquare;
+    private static long WholeSquares(long rows) => rows < RowsOfSquare ? rows : (rows + RowsOfSquare - 1) / RowsOfSquare * RowsOfSquare;
 
     /// <summary>Rows of a chunk, so that the last one is no small rest for which all of the head would be widened again.</summary>
     internal static long EqualParts(long count, long most)
