@@ -32,7 +32,7 @@ internal static partial class MemoryBenchmark
 
             double ratio = (Number(line.Groups["predicted"]) / Number(line.Groups["measured"])) - 1;
             isWithin &= Math.Abs(ratio) <= 0.1;
-            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {item.Name} | {line.Groups["measured"]} | {line.Groups["predicted"]} | {ratio:+0.0 %;−0.0 %} | {line.Groups["parts"]} |"));
+            output.WriteLine(string.Create(CultureInfo.InvariantCulture, $"| {item.Name} | {line.Groups["measured"]} | {line.Groups["predicted"]} | {ratio:+0.0 %;−0.0 %;0.0 %} | {line.Groups["parts"]} |"));
         }
 
         return isWithin ? 0 : 1;

@@ -88,6 +88,16 @@ public sealed class TrainingReportTests : IDisposable
     }
 
     [Fact]
+    public void Where_no_step_was_left_no_peak_is_compared()
+    {
+        Assert.Contains(", predicted ", Train("out"), StringComparison.Ordinal);
+        Directory.Delete(worker.In("out", "adapter"), recursive: true);
+        string log = Train("out");
+        Assert.Contains("goes on after step 6 of 6", log, StringComparison.Ordinal);
+        Assert.DoesNotContain(", predicted ", log, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_fresh_run_leaves_nothing_of_the_one_before()
     {
         Train("out");

@@ -56,7 +56,7 @@ internal static class MemoryCheck
         long measured = ProcessMemory.PeakBytes();
         reporter.Message(string.Create(
             CultureInfo.InvariantCulture,
-            $"train: peak memory {Megabytes(measured)}, predicted {Megabytes(plan.PeakBytes)} ({((double)plan.PeakBytes / measured) - 1:+0.0 %;-0.0 %}; {plan.PeakPhase}: {PartsText(plan)})"));
+            $"train: peak memory {Megabytes(measured)}, predicted {Megabytes(plan.PeakBytes)} ({((double)plan.PeakBytes / measured) - 1:+0.0 %;-0.0 %;0.0 %}; {plan.PeakPhase}: {PartsText(plan)})"));
     }
 
     public static string PartsText(MemoryPlan plan) =>

@@ -56,7 +56,7 @@ internal static class ExportWork
                 double? bound = work.Recipe.Export.MaxPerplexityIncrease.TryGetValue(mix.Name, out double given) ? given : null;
                 EvaluationResult result = GgufGate.Check(work.Layout.Merged, file, mix.Name, heldOut, merged, bound, new LoadOptions { Device = where.Device, Dtype = where.Dtype }, work.Cancellation);
                 results[mix.Name] = result;
-                work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"export-gguf: {mix.Name}: perplexity {result.Perplexity:F3}, {(result.Perplexity / merged.Perplexity) - 1:+0.00%;-0.00%} against the merged model"));
+                work.Reporter.Message(string.Create(CultureInfo.InvariantCulture, $"export-gguf: {mix.Name}: perplexity {result.Perplexity:F3}, {(result.Perplexity / merged.Perplexity) - 1:+0.00%;-0.00%;0.00%} against the merged model"));
             }
             catch (DiagnosticException e) when (e.Diagnostics[0].Code == "LB0712")
             {

@@ -44,7 +44,8 @@ internal static class TrainWork
         Lint(recipe, model, adapter, train, evaluation, options, work.Reporter);
         using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null, watch);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);
-        if (!facts.IsCuda)
+        bool hasTrained = !double.IsNaN(result.Loss); // not where a run went on after its last step
+        if (hasTrained && !facts.IsCuda)
             MemoryCheck.Compare(plan, work.Reporter);
         if (result.Outcome == TrainingOutcome.Cancelled)
             throw new OperationCanceledException(work.Cancellation);
