@@ -17,14 +17,20 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
     /// <param name="recipeDtype">Counts where the command line says auto.</param>
     /// <param name="isComparison">Two models are compared, so that auto stands for float32 on every device and not for bfloat16 on CUDA.</param>
     /// <exception cref="DiagnosticException">LB0826: there is no such device.</exception>
-    public static Compute Prepare(VerbContext context, string recipeDtype = "auto", bool isComparison = false)
+    public static Compute Prepare(VerbContext context, string recipeDtype = "auto", bool isComparison = false) => Prepare(context, recipeDtype, isComparison, isUsed: true);
+
+    /// <summary>The same of a device that need not be here: nothing will be computed on it.</summary>
+    public static Compute Imagined(VerbContext context, string recipeDtype) => Prepare(context, recipeDtype, isComparison: false, isUsed: false);
+
+    private static Compute Prepare(VerbContext context, string recipeDtype, bool isComparison, bool isUsed)
     {
         // Debian's libtorch starts with one thread.
         torch.set_num_threads(context.Value(SharedOptions.Threads) ?? Environment.ProcessorCount);
         WarnOfSlowArithmetic(context.Reporter);
         string dtype = context.Value(SharedOptions.Dtype)!;
-        torch.Device device = DeviceOf(context.Value(SharedOptions.Device)!);
-        WarnOfMissingKernels(device, context.Reporter);
+        torch.Device device = DeviceOf(context.Value(SharedOptions.Device)!, isUsed);
+        if (isUsed)
+            WarnOfMissingKernels(device, context.Reporter);
         torch.ScalarType automatic = isComparison ? torch.ScalarType.Float32 : torch.ScalarType.BFloat16;
         return new Compute(device, DtypeOf(dtype == "auto" ? recipeDtype : dtype) ?? (device.type == DeviceType.CUDA ? automatic : null));
     }
@@ -33,6 +39,19 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
     /// <param name="residentBytes">What this process holds before the first weight.</param>
     internal MemoryFacts Facts(ModelConfig config, string modelDirectory, TokenDocuments? train, TokenDocuments? evaluation, long residentBytes) =>
         new(config, modelDirectory, train, evaluation, Device.type == DeviceType.CUDA, Dtype is torch.ScalarType type ? TensorTypes.DtypeOf(type) : null, residentBytes);
+
+    /// <summary>What training may have where it computes; null: nobody knows.</summary>
+    internal MemoryLimit? Available(MachineMemory machine)
+    {
+        if (Device.type != DeviceType.CUDA)
+            return machine.Available();
+#if LIBTORCH_PROVIDER
+        bool isHere = torch.cuda_is_available() && (Device.index < torch.cuda.device_count());
+        if (isHere && LoraBuild.Torch.Kernels.DeviceMemory.FreeBytes(Device) is long free)
+            return new MemoryLimit(free + TrainingMemory.CudaContextBytes, $"{Device} has so much left", IsNoticed: true);
+#endif
+        return null;
+    }
 
     /// <summary>
     /// How a model is held that is not trained. On a CPU narrow weights stay as their file has them: the answers are those of widened ones, in half the memory.
@@ -62,16 +81,18 @@ public sealed record Compute(torch.Device Device, torch.ScalarType? Dtype)
         }
     }
 
-    private static torch.Device DeviceOf(string name)
+    private static torch.Device DeviceOf(string name, bool isUsed)
     {
         if (name == "cpu")
             return torch.CPU;
         bool hasCuda = torch.cuda_is_available();
         if (name == "auto")
             return hasCuda ? torch.device(DeviceType.CUDA, 0) : torch.CPU;
+        int index = name.Contains(':', StringComparison.Ordinal) ? int.Parse(name[5..], CultureInfo.InvariantCulture) : 0;
+        if (!isUsed)
+            return torch.device(DeviceType.CUDA, index);
         if (!hasCuda)
             throw new DiagnosticException("LB0826", $"--device {name}: {WhyNoCuda()}. Use --device cpu, or mend that.");
-        int index = name.Contains(':', StringComparison.Ordinal) ? int.Parse(name[5..], CultureInfo.InvariantCulture) : 0;
         int count = torch.cuda.device_count();
         return index < count
             ? torch.device(DeviceType.CUDA, index)

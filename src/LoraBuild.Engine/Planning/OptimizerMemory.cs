@@ -7,7 +7,8 @@ namespace LoraBuild.Engine.Planning;
 /// <param name="HasMomentum">Of SGD.</param>
 /// <param name="MomentBytes">Of one fp32 number; 2 where moments have the type of bf16 parameters.</param>
 /// <param name="PagedBeyond">Bytes that stay in memory of a paged state; null: it is not paged.</param>
-public sealed record OptimizerMemory(OptimizerKind Kind, bool HasMomentum = false, int MomentBytes = sizeof(float), long? PagedBeyond = null)
+/// <param name="IsOfDevice">What is trained is on a device. A state that lives beside the tensors stays in the machine's memory then.</param>
+public sealed record OptimizerMemory(OptimizerKind Kind, bool HasMomentum = false, int MomentBytes = sizeof(float), long? PagedBeyond = null, bool IsOfDevice = false)
 {
     /// <param name="blockBytes">See <see cref="MemoryQuestion.BlockBytes"/>.</param>
     /// <returns>Bytes in memory (of a paged state with the window that is mapped), and in a file.</returns>
@@ -15,9 +16,9 @@ public sealed record OptimizerMemory(OptimizerKind Kind, bool HasMomentum = fals
     {
         long all = trained.Sum(BytesOf);
         if (PagedBeyond is long budget && all > budget)
-            return (new Footprint(budget + Math.Min(all - budget, StateMemory.WindowBytes), 0), all - budget);
+            return (new Footprint(IsOfDevice ? 0 : budget + Math.Min(all - budget, StateMemory.WindowBytes), 0), all - budget);
         if (IsOneBlock)
-            return (new Footprint(all, 0), 0);
+            return (new Footprint(IsOfDevice ? 0 : all, 0), 0);
         Footprint sum = default;
         foreach (TrainedTensor tensor in trained)
             sum += Footprint.OfTensor(BytesOf(tensor) / TensorsOf, blockBytes) * TensorsOf;

@@ -40,6 +40,9 @@ internal static partial class NativeMethods
     internal static partial int lb_cuda_memory(int device, out long allocated, out long peakAllocated, out long peakReserved);
 
     [LibraryImport(Library)]
+    internal static partial int lb_cuda_free_memory(int device, out long bytes);
+
+    [LibraryImport(Library)]
     internal static partial int lb_cuda_reset_peak(int device);
 
     [LibraryImport(Library)]

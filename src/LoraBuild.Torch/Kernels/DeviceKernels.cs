@@ -46,6 +46,14 @@ public sealed record DeviceMemory(long AllocatedBytes, long PeakAllocatedBytes, 
         return new DeviceMemory(allocated, peak, reserved);
     }
 
+    /// <summary>Bytes that the device has left for any process, once this one has its context there. Null where it is not known.</summary>
+    public static long? FreeBytes(Device device)
+    {
+        if (device.type != TorchSharp.DeviceType.CUDA || !CudaKernels.AreBuilt) return null;
+        NativeCall.Check(NativeMethods.lb_cuda_free_memory(Math.Max(0, device.index), out long bytes));
+        return bytes;
+    }
+
     /// <summary>The peaks count from what is held now.</summary>
     public static void ResetPeak(Device device)
     {

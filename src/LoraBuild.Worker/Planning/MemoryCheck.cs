@@ -5,11 +5,15 @@ using LoraBuild.Core.Recipes;
 using LoraBuild.Engine.Planning;
 using LoraBuild.Engine.Training;
 using LoraBuild.Worker.Hosting;
+using TorchSharp;
+using static TorchSharp.torch;
 
 namespace LoraBuild.Worker.Planning;
 
 internal static class MemoryCheck
 {
+    private static readonly string[] Uncut = ["weights", "adapter", "gradients", "optimizer"];
+
     /// <param name="machine">Null: not known. train.memory_limit counts before it.</param>
     /// <exception cref="DiagnosticException">LB0641: the plan needs more; with what would fit.</exception>
     public static MemoryPlan Require(Recipe recipe, TrainingMemory memory, MemoryLimit? machine)
@@ -27,8 +31,8 @@ internal static class MemoryCheck
             return null;
         long available = limit.Bytes;
 
-        // Where running out is noticed, or looked for, training cuts its steps by itself, and says with figures when that is not enough (LB0652).
-        if (limit.IsNoticed || recipe.Train.AutoFindBatchSize)
+        // Where running out is noticed, or looked for, training cuts its steps by itself, and says with figures when that is not enough (LB0652). What there is before the first step cannot be cut.
+        if ((limit.IsNoticed || recipe.Train.AutoFindBatchSize) && Uncut.Sum(part => plan[part]) <= available)
             return null;
         IReadOnlyList<MemoryOption> options = MemoryOptions.Of(recipe, memory);
         string[] fitting = [.. options.Where(o => o.Plan.PeakBytes <= available).Select(o => $"{o.Change} ({Megabytes(o.Plan.PeakBytes)})")];
@@ -50,13 +54,16 @@ internal static class MemoryCheck
         _ => $"None of {string.Join("; ", options[1..^1])} is enough, nor all of them",
     };
 
-    /// <summary>One line: predicted against measured.</summary>
-    public static void Compare(MemoryPlan plan, IReporter reporter)
+    /// <summary>One line: predicted against measured; of a device what tensors take there. Nothing where that is not known.</summary>
+    public static void Compare(MemoryPlan plan, Device device, IReporter reporter)
     {
-        long measured = ProcessMemory.PeakBytes();
+        long measured = ProcessMemory.PeakBytes(device);
+        if (measured == 0)
+            return;
+        long predicted = plan.PeakBytes - (device.type == DeviceType.CPU ? 0 : plan["runtime"]);
         reporter.Message(string.Create(
             CultureInfo.InvariantCulture,
-            $"train: peak memory {Megabytes(measured)}, predicted {Megabytes(plan.PeakBytes)} ({((double)plan.PeakBytes / measured) - 1:+0.0 %;-0.0 %;0.0 %}; {plan.PeakPhase}: {PartsText(plan)})"));
+            $"train: peak memory {Megabytes(measured)}, predicted {Megabytes(predicted)} ({((double)predicted / measured) - 1:+0.0 %;-0.0 %;0.0 %}; {plan.PeakPhase}: {PartsText(plan)})"));
     }
 
     public static string PartsText(MemoryPlan plan) =>

@@ -14,9 +14,10 @@ namespace LoraBuild.Worker.Planning;
 internal sealed record StagePlan(string Stage, bool IsUpToDate, IReadOnlyList<string> Reasons);
 
 /// <param name="Steps">Optimizer steps; null while the tokens are not made.</param>
+/// <param name="Device">Whose memory it is.</param>
 /// <param name="Memory">What the recipe needs as it is, and with what it could change.</param>
 /// <param name="MemoryProblem">That training would be refused here for want of memory; null: it would not, or there is nothing to train.</param>
-internal sealed record TrainingPlan(long TrainableParameters, long AllParameters, int? Steps, IReadOnlyList<MemoryOption> Memory, Diagnostic? MemoryProblem);
+internal sealed record TrainingPlan(long TrainableParameters, long AllParameters, int? Steps, string Device, IReadOnlyList<MemoryOption> Memory, Diagnostic? MemoryProblem);
 
 /// <param name="Training">Null where the base model is nowhere.</param>
 /// <param name="ModelProblem">Why the base model cannot be trained, or not exported after it.</param>
@@ -78,7 +79,7 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         MemoryFacts facts = compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), machine.ResidentBytes);
         TrainingMemory memory = new(facts);
         IReadOnlyList<MemoryOption> choices = MemoryOptions.Of(recipe, memory);
-        Diagnostic? problem = willTrain ? MemoryCheck.Finding(recipe, memory, choices[0].Plan, facts.IsCuda ? null : machine.Available()) : null;
-        return new TrainingPlan(counts.Trainable, counts.All, steps, choices, problem);
+        Diagnostic? problem = willTrain ? MemoryCheck.Finding(recipe, memory, choices[0].Plan, compute.Available(machine)) : null;
+        return new TrainingPlan(counts.Trainable, counts.All, steps, compute.Device.ToString(), choices, problem);
     }
 }

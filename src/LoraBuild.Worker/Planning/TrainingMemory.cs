@@ -33,7 +33,7 @@ internal sealed class TrainingMemory
     private const long LaterHeapBytes = 7_000_000;
 
     /// <summary>A CUDA context with libtorch's kernels. Not measured here.</summary>
-    private const long CudaContextBytes = 500_000_000;
+    public const long CudaContextBytes = 500_000_000;
 
     /// <summary>allocator.cpp: tensors from this size on are blocks.</summary>
     private const long BlockBytes = 256 << 10;
@@ -83,7 +83,7 @@ internal sealed class TrainingMemory
             Weights = weights,
             Trained = lora is null ? TrainedTensors.OfFullTraining(spec) : TrainedTensors.OfLora(spec, lora),
             TrainedBytes = isFull ? plain : sizeof(float),
-            Optimizer = new OptimizerMemory(options.Optimizer, options.SgdMomentum > 0, PagedBeyond: options.IsStatePaged ? options.ResidentStateBytes : null),
+            Optimizer = new OptimizerMemory(options.Optimizer, options.SgdMomentum > 0, PagedBeyond: options.IsStatePaged ? options.ResidentStateBytes : null, IsOfDevice: facts.IsCuda),
             Kernels = facts.IsCuda ? KernelTraits.OwnOnCuda(spec) : KernelTraits.Own(spec, isFused, hasFusedWeights && !isFull, plain),
             Batch = LargestBatch.OfTraining(spec, facts.Train, options),
             Evaluation = LargestBatch.OfEvaluation(spec, facts.Evaluation, options.EvaluationBatchTokens),

@@ -33,7 +33,7 @@ internal static class TrainWork
 
         MachineMemory machine = MachineMemory.OfThisMachine;
         MemoryFacts facts = compute.Facts(ModelConfig.Load(modelDirectory), modelDirectory, train, evaluation, machine.ResidentBytes);
-        MemoryPlan plan = LoraOptionsBuilder.AtKeys(recipe, _ => MemoryCheck.Require(recipe, new TrainingMemory(facts), facts.IsCuda ? null : machine.Available()));
+        MemoryPlan plan = LoraOptionsBuilder.AtKeys(recipe, _ => MemoryCheck.Require(recipe, new TrainingMemory(facts), compute.Available(machine)));
 
         using BaseFilesWatch? watch = isFull || recipe.Base.Weights == "random" ? null : BaseFilesWatch.Of(modelDirectory, work.State.Inputs);
         using CausalLM model = CausalLM.Load(modelDirectory, BaseModelOptions.Of(work, compute) with { RequiresGrad = isFull });
@@ -45,8 +45,8 @@ internal static class TrainWork
         using TrainingObservers observers = TrainingObservers.Create(work, model, options, hasEvaluation: evaluation is not null, watch);
         TrainingResult result = Trainer.Run(model, adapter, train, evaluation, options, layout.Root, observers.All, work.Cancellation);
         bool hasTrained = !double.IsNaN(result.Loss); // not where a run went on after its last step
-        if (hasTrained && !facts.IsCuda)
-            MemoryCheck.Compare(plan, work.Reporter);
+        if (hasTrained)
+            MemoryCheck.Compare(plan, compute.Device, work.Reporter);
         if (result.Outcome == TrainingOutcome.Cancelled)
             throw new OperationCanceledException(work.Cancellation);
         if (isFull)

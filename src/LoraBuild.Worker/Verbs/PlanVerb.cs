@@ -38,7 +38,7 @@ internal static class PlanVerb
 
         // Without a pipeline's directory nothing has been made yet: every stage would run.
         StageLayout layout = new(context.OptionalPath(SharedOptions.Output) ?? Path.Combine(context.Host.CurrentDirectory, "artifacts", "pipelines", recipe.Name));
-        PipelinePlan plan = PipelinePlan.Of(recipe, layout, context.Host.ModelCaches(), Compute.Prepare(context, recipe.Base.Dtype));
+        PipelinePlan plan = PipelinePlan.Of(recipe, layout, context.Host.ModelCaches(), Compute.Imagined(context, recipe.Base.Dtype));
 
         // The plan is the result all the same; what stands against it makes the exit code that of the stage that would fail.
         foreach (Diagnostic problem in plan.Problems)
@@ -84,7 +84,7 @@ internal static class PlanVerb
             ? string.Create(CultureInfo.InvariantCulture, $"steps: {steps:N0}")
             : "steps: known when the tokens are made";
         MemoryPlan memory = training.Memory[0].Plan;
-        yield return $"predicted peak memory: {MemoryCheck.Megabytes(memory.PeakBytes)} ({MemoryCheck.PartsText(memory)})";
+        yield return $"predicted peak memory{(training.Device == "cpu" ? "" : $" on {training.Device}")}: {MemoryCheck.Megabytes(memory.PeakBytes)} ({MemoryCheck.PartsText(memory)})";
         if (memory.PeakPhase != "step")
             yield return $"the peak is in {memory.PeakPhase}; a step takes {MemoryCheck.Megabytes(memory.StepBytes)}";
         foreach (MemoryOption option in training.Memory.Skip(1))
@@ -108,6 +108,7 @@ internal static class PlanVerb
             json["all_parameters"] = training.AllParameters;
             json["steps"] = training.Steps;
             MemoryPlan memory = training.Memory[0].Plan;
+            json["device"] = training.Device;
             json["peak_memory_bytes"] = memory.PeakBytes;
             json["peak_memory_phase"] = memory.PeakPhase;
             json["memory_bytes"] = new JsonObject(memory.Parts.Select(m => KeyValuePair.Create<string, JsonNode?>(m.Name, m.Bytes)));

@@ -23,6 +23,7 @@ public sealed class DeviceKernelTests
         using Tensor x = zeros(4);
         Assert.False(CudaKernels.Fit(x));
         Assert.Null(DeviceMemory.Of(CPU));
+        Assert.Null(DeviceMemory.FreeBytes(CPU));
     }
 
     [Fact]

@@ -1,5 +1,10 @@
 // The plan before training and the measurement after it, through the verbs.
 using System.Text.Json.Nodes;
+using LoraBuild.Core.Diagnostics;
+using LoraBuild.Core.Formats;
+using LoraBuild.Core.Recipes;
+using LoraBuild.Engine.Planning;
+using LoraBuild.Worker.Planning;
 
 namespace LoraBuild.Worker.Tests.Planning;
 
@@ -48,6 +53,42 @@ public sealed class MemoryPlanTests : IDisposable
         Assert.Equal(full, Weights("adapter.type=none"));
 
         long Weights(string change = "seed=1") => (long)JsonNode.Parse(Ok("plan", "--json", "--set", change).Output)!["memory_bytes"]!["weights"]!;
+    }
+
+    [Fact]
+    public void A_plan_can_be_of_a_device_that_is_not_here()
+    {
+        Write("");
+        Outcome text = Ok("plan", "--device", "cuda:63");
+        Assert.Contains("predicted peak memory on cuda:63:", text.Output, StringComparison.Ordinal);
+        JsonNode device = JsonNode.Parse(Ok("plan", "--json", "--device", "cuda:63").Output)!, processor = JsonNode.Parse(Ok("plan", "--json", "--device", "cpu").Output)!;
+        Assert.Equal(("cuda:63", "cpu"), ((string)device["device"]!, (string)processor["device"]!));
+        Assert.Equal((long)processor["memory_bytes"]!["weights"]!, 2 * (long)device["memory_bytes"]!["weights"]!); // auto is bfloat16 there
+
+        // Moments of 8 bits live in the machine's memory.
+        Assert.NotEqual(0, (long)device["memory_bytes"]!["optimizer"]!);
+        Assert.Equal(0, (long)JsonNode.Parse(Ok("plan", "--json", "--device", "cuda:63", "--set", "train.optim=adamw_8bit").Output)!["memory_bytes"]!["optimizer"]!);
+
+        Assert.Contains("LB0826", Run("train", "--device", "cuda:63").Error, StringComparison.Ordinal);
+        Outcome refused = Run("plan", "--device", "cuda:63", "--set", "train.memory_limit=1MB");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("LB0641", refused.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Where_steps_can_be_cut_only_what_cannot_is_required()
+    {
+        Write("");
+        Recipe recipe = RecipeReader.Read(worker.In("recipe.yaml"), [], new DiagnosticBag())!;
+        TrainingMemory memory = new(new MemoryFacts(ModelConfig.Load(worker.In("model")), worker.In("model"), null, null, IsCuda: true, TensorDtype.BF16, 0));
+        MemoryPlan plan = memory.Of(recipe);
+        long uncut = plan["weights"] + plan["adapter"] + plan["gradients"] + plan["optimizer"];
+        Assert.Null(Finding(uncut, isNoticed: true));
+        Assert.Equal("LB0641", Finding(uncut - 1, isNoticed: true)?.Code);
+        Assert.Equal("LB0641", Finding(uncut, isNoticed: false)?.Code);
+        Assert.Null(Finding(plan.PeakBytes, isNoticed: false));
+
+        Diagnostic? Finding(long bytes, bool isNoticed) => MemoryCheck.Finding(recipe, memory, plan, new MemoryLimit(bytes, "a test says so", isNoticed));
     }
 
     [Fact]

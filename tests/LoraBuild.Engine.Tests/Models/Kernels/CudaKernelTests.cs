@@ -195,6 +195,7 @@ public sealed class CudaKernelTests
         _ = zeros([16, 1 << 20], dtype: ScalarType.Float32, device: CudaTest.Device);
         Assert.InRange(DeviceMemory.Of(CudaTest.Device).PeakAllocatedBytes - before, 64 << 20, 80 << 20);
         Assert.True(ProcessMemory.PeakBytes(CudaTest.Device) > 0);
+        Assert.InRange(DeviceMemory.FreeBytes(CudaTest.Device) ?? 0, 1 << 20, 1L << 44);
     }
 
     private static double Tolerance(ScalarType type) => type == ScalarType.Float32 ? 2e-5 : 2e-2; // bf16: some roundings of 2⁻⁸ each
