@@ -76,7 +76,8 @@ internal sealed record PipelinePlan(IReadOnlyList<StagePlan> Stages, TrainingPla
         TrainOptions options = TrainOptionsBuilder.From(recipe, "");
         int? steps = tokens is null ? null : Trainer.PlanOf(tokens, options).TotalSteps;
         MachineMemory machine = MachineMemory.OfThisMachine;
-        MemoryFacts facts = compute.Facts(config, modelDirectory, tokens, StageTokens.ReadOptional(layout, "eval"), machine.ResidentBytes);
+        TokenDocuments? evaluation = StageTokens.ReadOptional(layout, "eval");
+        MemoryFacts facts = compute.Facts(config, modelDirectory, tokens, evaluation, machine.ResidentBytes) with { HasSamples = evaluation is not null && SampleQuestions.AreAsked(recipe, layout) };
         TrainingMemory memory = new(facts);
         IReadOnlyList<MemoryOption> choices = MemoryOptions.Of(recipe, memory);
         Diagnostic? problem = willTrain ? MemoryCheck.Finding(recipe, memory, choices[0].Plan, compute.Available(machine)) : null;

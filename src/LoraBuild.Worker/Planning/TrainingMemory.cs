@@ -16,7 +16,11 @@ namespace LoraBuild.Worker.Planning;
 /// <param name="IsCuda">Weights and arithmetic are on a CUDA device.</param>
 /// <param name="Dtype">What weights and arithmetic are asked to have; null: as <see cref="Compute"/> has it.</param>
 /// <param name="ResidentBytes">What a process holds with the program and libtorch loaded, and nothing else.</param>
-internal sealed record MemoryFacts(ModelConfig Config, string ModelDirectory, TokenDocuments? Train, TokenDocuments? Evaluation, bool IsCuda, TensorDtype? Dtype, long ResidentBytes);
+internal sealed record MemoryFacts(ModelConfig Config, string ModelDirectory, TokenDocuments? Train, TokenDocuments? Evaluation, bool IsCuda, TensorDtype? Dtype, long ResidentBytes)
+{
+    /// <summary>Each evaluation answers sample questions.</summary>
+    public bool HasSamples { get; init; }
+}
 
 internal sealed class TrainingMemory
 {
@@ -99,8 +103,8 @@ internal sealed class TrainingMemory
         };
     }
 
-    /// <summary>What is called once a step is compiled again, too. Unknown lengths count as many steps.</summary>
-    private bool IsLong(TrainOptions options) => facts.Train is null || Trainer.PlanOf(facts.Train, options).TotalSteps >= CallsUntilRecompiled;
+    /// <summary>What is called once a step is compiled again, too. A sample answer alone is a pass for each token. Unknown lengths count as many steps.</summary>
+    private bool IsLong(TrainOptions options) => facts.HasSamples || facts.Train is null || Trainer.PlanOf(facts.Train, options).TotalSteps >= CallsUntilRecompiled;
 
     /// <summary>Mapped files whose weights are copied, because they are held in another type or written to; pages stay resident until all are loaded.</summary>
     private long ConvertedBytes(Recipe recipe, WeightHolding weights)

@@ -13,6 +13,9 @@ internal static class SampleQuestions
 {
     private const int Most = 5;
 
+    /// <summary>Whether training with held-out documents asks any.</summary>
+    public static bool AreAsked(Recipe recipe, StageLayout layout) => recipe.Train.SamplePrompts > 0 && Of(recipe, layout).Count > 0;
+
     public static IReadOnlyList<SampleQuestion> Of(Recipe recipe, StageLayout layout)
     {
         List<SampleQuestion> held = FirstOfHeldOut(Path.Combine(layout.Dataset, "eval.jsonl"));

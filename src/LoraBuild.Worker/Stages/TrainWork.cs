@@ -32,7 +32,7 @@ internal static class TrainWork
             Directory.Delete(other, recursive: true);
 
         MachineMemory machine = MachineMemory.OfThisMachine;
-        MemoryFacts facts = compute.Facts(ModelConfig.Load(modelDirectory), modelDirectory, train, evaluation, machine.ResidentBytes);
+        MemoryFacts facts = compute.Facts(ModelConfig.Load(modelDirectory), modelDirectory, train, evaluation, machine.ResidentBytes) with { HasSamples = evaluation is not null && SampleQuestions.AreAsked(recipe, layout) };
         MemoryPlan plan = LoraOptionsBuilder.AtKeys(recipe, _ => MemoryCheck.Require(recipe, new TrainingMemory(facts), compute.Available(machine)));
 
         using BaseFilesWatch? watch = isFull || recipe.Base.Weights == "random" ? null : BaseFilesWatch.Of(modelDirectory, work.State.Inputs);
