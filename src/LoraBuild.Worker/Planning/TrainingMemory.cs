@@ -27,14 +27,14 @@ internal sealed class TrainingMemory
     /// <summary>Code and buffers that come with the first step.</summary>
     private const long FirstStepBytes = 25_000_000;
 
-    /// <summary>The runtime compiles a method again, with what it saw of its calls, when it was called so often (its TC_CallCountThreshold).</summary>
+    /// <summary>The runtime compiles a method again when it was called so often (its TC_CallCountThreshold).</summary>
     private const int CallsUntilRecompiled = 30;
 
-    /// <summary>The code that this makes, and the compiler's work space, which malloc keeps: the peak of a long run less that of the same run with DOTNET_TieredCompilation=0.</summary>
-    private const long RecompiledCodeBytes = 30_000_000;
+    /// <summary>The code that this makes, the compiler's work space, which malloc keeps, and what the managed heap grows by: the peak of 150 steps of the quickstart less that of three.</summary>
+    private const long LaterBytes = 14_000_000;
 
-    /// <summary>What the managed heap grows by after the first steps: 22.7 MB committed after three, 29.3 after a hundred.</summary>
-    private const long LaterHeapBytes = 7_000_000;
+    /// <summary>Tokenizer, template and generation: what sample answers add to the peak of the same run.</summary>
+    private const long SamplesBytes = 12_000_000;
 
     /// <summary>A CUDA context with libtorch's kernels. Not measured here.</summary>
     public const long CudaContextBytes = 500_000_000;
@@ -98,7 +98,7 @@ internal sealed class TrainingMemory
             KeepsTie = lora is { EnsureWeightTying: true } && spec.IsHeadTied,
             HoldsStart = lora is not null && options.Guard.OnNan == OnNan.Rollback,
             ConvertedFileBytes = ConvertedBytes(recipe, weights),
-            RuntimeBytes = facts.IsCuda ? CudaContextBytes : facts.ResidentBytes + FirstStepBytes + (IsLong(options) ? RecompiledCodeBytes + LaterHeapBytes : 0),
+            RuntimeBytes = facts.IsCuda ? CudaContextBytes : facts.ResidentBytes + FirstStepBytes + (IsLong(options) ? LaterBytes : 0) + (facts.HasSamples ? SamplesBytes : 0),
             BlockBytes = facts.IsCuda ? 0 : BlockBytes,
         };
     }
